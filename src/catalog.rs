@@ -1,0 +1,195 @@
+//! The layers that are served: each opened when it is first needed, its statistics kept.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indexmap::IndexMap;
+use tokio::sync::OnceCell;
+
+use crate::color::Colormap;
+use crate::config::{LayerConfig, LayersFile};
+use crate::cpu::CpuPool;
+use crate::geo::lon_lat_to_mercator;
+use crate::raster::readers::gdal::GdalRaster;
+use crate::raster::{Profile, Raster, RasterError, ReadRequest, Window};
+use crate::warp::Resampling;
+use crate::{each_samples, raster::Sample};
+
+/// Statistics are taken from at most about this many pixels along a side.
+const STATISTICS_PX: usize = 1024;
+
+/// Ranges kept by layer; a request can ask for any nodata value, so they are bounded.
+const RANGES_PER_LAYER: usize = 256;
+
+/// Every layer, in the order of the configuration.
+pub struct Catalog {
+    layers: IndexMap<String, Arc<Layer>>,
+}
+
+/// One layer; its raster is opened on first use, and again after a failure.
+pub struct Layer {
+    /// Name in paths.
+    pub id: String,
+    /// As configured.
+    pub config: LayerConfig,
+    pool: CpuPool,
+    open: OnceCell<Arc<OpenLayer>>,
+}
+
+/// A layer whose raster is open.
+pub struct OpenLayer {
+    /// Name in paths.
+    pub id: String,
+    /// As configured.
+    pub config: LayerConfig,
+    /// Its data.
+    pub raster: Arc<dyn Raster>,
+    /// Changes when the data or the configuration do.
+    pub version: String,
+    /// `[coarsest, native]` zoom.
+    pub zooms: [u8; 2],
+    ranges: Mutex<HashMap<(usize, Option<u64>), Arc<OnceCell<[f64; 2]>>>>,
+}
+
+impl Catalog {
+    /// A catalogue of closed layers.
+    #[must_use]
+    pub fn new(file: LayersFile, pool: &CpuPool) -> Self {
+        let layer = |(id, config): (String, LayerConfig)| {
+            let layer = Layer { id: id.clone(), config, pool: pool.clone(), open: OnceCell::new() };
+            (id, Arc::new(layer))
+        };
+        Self { layers: file.layers.into_iter().map(layer).collect() }
+    }
+
+    /// A layer by name.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Arc<Layer>> {
+        self.layers.get(id)
+    }
+
+    /// All layers in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Layer>> {
+        self.layers.values()
+    }
+}
+
+impl Layer {
+    /// The open layer.
+    ///
+    /// # Errors
+    /// When its source can't be opened; the next call tries again.
+    pub async fn open(&self) -> Result<&Arc<OpenLayer>, RasterError> {
+        self.open.get_or_try_init(|| self.open_now()).await
+    }
+
+    async fn open_now(&self) -> Result<Arc<OpenLayer>, RasterError> {
+        let raster = GdalRaster::open(&self.pool, &self.config.source, self.config.crs.clone()).await?;
+        tracing::info!(layer = self.id, source = self.config.source, reader = raster.profile().reader, "opened");
+        Ok(Arc::new(OpenLayer::new(self.id.clone(), self.config.clone(), Arc::new(raster))))
+    }
+}
+
+impl OpenLayer {
+    /// Puts a configuration and its raster together.
+    #[must_use]
+    pub fn new(id: String, config: LayerConfig, raster: Arc<dyn Raster>) -> Self {
+        let profile = raster.profile();
+        let mut hasher = DefaultHasher::new();
+        profile.version.hash(&mut hasher);
+        format!("{config:?}{:?}{:?}", profile.crs, env!("CARGO_PKG_VERSION")).hash(&mut hasher);
+        let zooms = zooms(profile, &config);
+        let version = format!("{:016x}", hasher.finish());
+        Self { id, config, raster, version, zooms, ranges: Mutex::default() }
+    }
+
+    /// What its raster is.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        self.raster.profile()
+    }
+
+    /// The colour table of a band, as a colormap.
+    #[must_use]
+    pub fn color_table(&self, band: usize) -> Option<Colormap> {
+        let table = self.profile().bands.get(band.checked_sub(1)?)?.color_table.as_ref()?;
+        Some(Colormap::Discrete((0..).zip(table.iter().copied()).collect()))
+    }
+
+    /// Smallest and largest value of a band: the file's own statistics, else those of its smallest overview.
+    /// The same for every tile; never equal.
+    ///
+    /// # Errors
+    /// When the overview can't be read.
+    pub async fn range(&self, band: usize, nodata: Option<f64>) -> Result<[f64; 2], RasterError> {
+        if let (Some(range), None) = (self.profile().bands[band - 1].statistics, nodata) {
+            return Ok(widened(range));
+        }
+        let cell = {
+            let mut ranges = self.ranges.lock().unwrap_or_else(PoisonError::into_inner);
+            if ranges.len() >= RANGES_PER_LAYER {
+                ranges.clear();
+            }
+            Arc::clone(ranges.entry((band, nodata.map(f64::to_bits))).or_default())
+        };
+        cell.get_or_try_init(|| self.measure(band, nodata)).await.copied()
+    }
+
+    async fn measure(&self, band: usize, nodata: Option<f64>) -> Result<[f64; 2], RasterError> {
+        let profile = self.profile();
+        let level = profile.levels.len() - 1;
+        let longest = profile.levels[level].width.max(profile.levels[level].height);
+        let decimation = longest.div_ceil(STATISTICS_PX);
+        let size = profile.levels[level].decimated(decimation);
+        let window = Window { col: 0, row: 0, width: size.width, height: size.height };
+        let request =
+            ReadRequest { level, decimation, window, bands: vec![band], nodata, resampling: Resampling::Nearest };
+        let pixels = self.raster.read(request).await?;
+        let mask = pixels.pixel_mask();
+        let valid = |index: usize| mask.as_ref().is_none_or(|mask| mask[index] > 0);
+        let (min, max) = each_samples!(&pixels.samples, values => values
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| valid(*index))
+            .map(|(_, value)| value.to_f64())
+            .filter(|value| value.is_finite())
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| (min.min(value), max.max(value))));
+        Ok(if min <= max { widened([min, max]) } else { [0.0, 1.0] })
+    }
+}
+
+/// A range that is not empty.
+fn widened([min, max]: [f64; 2]) -> [f64; 2] {
+    if min < max { [min, max] } else { [min, min + 1.0] }
+}
+
+/// The zooms between which the raster has detail to show, by rio-tiler's rules: native is the zoom nearest to
+/// the resolution that GDAL would suggest in EPSG:3857, the coarsest that of an overview of at most 256 pixels.
+fn zooms(profile: &Profile, config: &LayerConfig) -> [u8; 2] {
+    let resolution = mercator_resolution(profile);
+    let halvings = (0..31_u32).find(|n| profile.width.max(profile.height) >> n <= 256).unwrap_or(31);
+    let native = zoom_for(resolution);
+    let coarsest = zoom_for(resolution * 2_f64.powi(halvings.cast_signed()));
+    [config.min_zoom.unwrap_or(coarsest), config.max_zoom.unwrap_or(native)]
+}
+
+/// Metres a pixel, along the diagonal of the raster's bounds.
+#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
+fn mercator_resolution(profile: &Profile) -> f64 {
+    let b = &profile.bounds;
+    let limit = crate::geo::MERCATOR_MAX_LATITUDE;
+    let (south, north) = (b.south.clamp(-limit, limit), b.north.clamp(-limit, limit));
+    let shown = if b.north > b.south { (north - south) / (b.north - b.south) } else { 1.0 };
+    let ((left, bottom), (right, top)) = (lon_lat_to_mercator(b.west, south), lon_lat_to_mercator(b.east, north));
+    let pixels = (profile.width as f64).hypot(profile.height as f64 * shown);
+    (right - left).hypot(top - bottom) / pixels
+}
+
+/// The zoom of 256 px tiles whose resolution is nearest to `resolution_m`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=30")]
+fn zoom_for(resolution_m: f64) -> u8 {
+    let zoom0 = 2.0 * crate::geo::MERCATOR_HALF_WIDTH_M / 256.0;
+    let zoom = (zoom0 / resolution_m).log2().round();
+    if zoom.is_finite() { zoom.clamp(0.0, f64::from(crate::geo::tile::MAX_ZOOM)) as u8 } else { 0 }
+}

@@ -1,0 +1,171 @@
+//! The command line: thin, one file a command.
+
+mod info;
+mod layers;
+mod serve;
+mod tile;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::catalog::{Catalog, OpenLayer};
+use crate::config::{self, ConfigError, LayersFile, ServerSettings};
+use crate::cpu::CpuPool;
+use crate::raster::RasterError;
+use crate::raster::readers::gdal;
+use crate::render::RenderError;
+use crate::render::options::BadParameter;
+
+/// Something that the operating system or the data refused.
+const EXIT_FAILED: u8 = 1;
+
+/// The command was used wrongly: arguments, configuration.
+const EXIT_USAGE: u8 = 2;
+
+/// A serverless raster map server: XYZ tiles from COGs and VRTs of them.
+///
+/// Without a command it serves the layers of ./cogwheel.toml.
+#[derive(Debug, Parser)]
+#[command(name = "cogwheel", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    /// The layers: a cogwheel.toml [env: COGWHEEL_CONFIG] [default: ./cogwheel.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    serve: ServerSettings,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve tiles and the map page over HTTP (the default)
+    Serve(ServerSettings),
+    /// Render one tile into a file
+    Tile(tile::TileArgs),
+    /// Describe a layer, or a raster by its path
+    Info(info::InfoArgs),
+    /// List the layers and whether they can be opened
+    Layers(layers::LayersArgs),
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("there is no layer \"{0}\"; `cogwheel layers` lists them")]
+    NoLayer(String),
+    #[error(transparent)]
+    Parameter(#[from] BadParameter),
+    #[error(transparent)]
+    Tile(#[from] crate::geo::tile::TileError),
+    #[error(transparent)]
+    Raster(#[from] RasterError),
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    #[error("{what}: {source}")]
+    Io {
+        what: String,
+        source: std::io::Error,
+    },
+    #[error("{count} of the layers cannot be opened")]
+    BrokenLayers { count: usize },
+    #[error("lambda: {0}")]
+    Lambda(String),
+}
+
+impl CliError {
+    fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::NoLayer(_) | Self::Parameter(_) | Self::Tile(_) => EXIT_USAGE,
+            Self::Raster(_) | Self::Render(_) | Self::Io { .. } | Self::BrokenLayers { .. } | Self::Lambda(_) => EXIT_FAILED,
+        }
+    }
+}
+
+/// Runs the command line of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    start_logging();
+    let result = if config::on_lambda() {
+        run(Command::Serve(ServerSettings::from_environment()), None)
+    } else {
+        let cli = Cli::parse();
+        run(cli.command.unwrap_or(Command::Serve(cli.serve)), cli.config)
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "cogwheel: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(command: Command, layers_file: Option<PathBuf>) -> Result<(), CliError> {
+    let settings = match &command {
+        Command::Serve(settings) => settings.clone(),
+        Command::Tile(_) | Command::Info(_) | Command::Layers(_) => ServerSettings::from_environment(),
+    };
+    gdal::configure(settings.block_cache_mb);
+    let pool = CpuPool::new(settings.worker_threads()).map_err(CliError::io("cannot start worker threads"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.worker_threads())
+        .enable_all()
+        .build()
+        .map_err(CliError::io("cannot start the runtime"))?;
+    let setup = Setup { settings, layers_file: config::layers_file(layers_file), pool };
+    runtime.block_on(async {
+        match command {
+            Command::Serve(_) => serve::run(setup).await,
+            Command::Tile(args) => tile::run(&setup, args).await,
+            Command::Info(args) => info::run(&setup, args).await,
+            Command::Layers(args) => layers::run(&setup, args).await,
+        }
+    })
+}
+
+/// What every command starts from.
+struct Setup {
+    settings: ServerSettings,
+    layers_file: PathBuf,
+    pool: CpuPool,
+}
+
+impl Setup {
+    fn catalog(&self) -> Result<Catalog, CliError> {
+        Ok(Catalog::new(LayersFile::read(&self.layers_file)?, &self.pool))
+    }
+
+    async fn layer(&self, name: &str) -> Result<std::sync::Arc<OpenLayer>, CliError> {
+        let catalog = self.catalog()?;
+        let layer = catalog.get(name).ok_or_else(|| CliError::NoLayer(name.to_owned()))?;
+        Ok(std::sync::Arc::clone(layer.open().await?))
+    }
+}
+
+/// Logs go to standard error; `COGWHEEL_LOG` chooses what (`debug`, `cogwheel=trace`, ...).
+fn start_logging() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::builder()
+        .with_default_directive(tracing::Level::INFO.into())
+        .with_env_var(config::LOG_VARIABLE)
+        .from_env_lossy();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Writes a line to standard output; a closed pipe is not an error.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

@@ -1,0 +1,8 @@
+//! Settings: the server's, from flags and the environment, and the layers, from `cogwheel.toml`. The only
+//! place that reads the environment.
+
+mod layers;
+mod server;
+
+pub use layers::{ConfigError, LayerConfig, LayersFile, Nodata};
+pub use server::{LOG_VARIABLE, ServerSettings, layers_file, on_lambda};

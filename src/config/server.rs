@@ -1,0 +1,87 @@
+//! Settings of the process.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Where the layers are declared when nobody says.
+const DEFAULT_LAYERS_FILE: &str = "cogwheel.toml";
+
+/// Chooses what is logged (`debug`, `cogwheel=trace`, ...); `info` when it is not set.
+pub const LOG_VARIABLE: &str = "COGWHEEL_LOG";
+
+/// Settings of the server; each is a flag of `serve` and an environment name.
+#[derive(Debug, Clone, Args)]
+pub struct ServerSettings {
+    /// Address to listen on
+    #[arg(long, env = "COGWHEEL_HOST", default_value = "127.0.0.1")]
+    pub host: String,
+
+    /// Port to listen on (0 takes a free one)
+    #[arg(long, env = "COGWHEEL_PORT", default_value_t = 8080)]
+    pub port: u16,
+
+    /// Memory for decoded blocks, in megabytes (0 = off)
+    #[arg(long, env = "COGWHEEL_BLOCK_CACHE_MB", default_value_t = 64)]
+    pub block_cache_mb: u32,
+
+    /// Origins that browsers may call from, comma-separated, or * for all
+    #[arg(long, env = "COGWHEEL_CORS_ORIGINS", default_value = "*", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
+
+    /// Seconds after which a request is given up with a 503
+    #[arg(long, env = "COGWHEEL_REQUEST_TIMEOUT_S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=900))]
+    pub request_timeout_s: u64,
+
+    /// Status of a tile without data: 200 (a transparent PNG), 204 or 404
+    #[arg(long, env = "COGWHEEL_EMPTY_TILE", default_value_t = 200, value_parser = empty_status)]
+    pub empty_tile: u16,
+
+    /// Worker threads for reading, warping and encoding (default: one a core)
+    #[arg(long, env = "COGWHEEL_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+}
+
+impl ServerSettings {
+    /// What holds when neither flag nor environment says anything.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        /// A command with these settings only.
+        #[derive(clap::Parser)]
+        struct Only {
+            #[command(flatten)]
+            settings: ServerSettings,
+        }
+        <Only as clap::Parser>::parse_from(["cogwheel"]).settings
+    }
+
+    /// How many workers there are.
+    #[must_use]
+    pub fn worker_threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.threads.map_or_else(cores, usize::from)
+    }
+}
+
+fn empty_status(text: &str) -> Result<u16, String> {
+    match text {
+        "200" => Ok(200),
+        "204" => Ok(204),
+        "404" => Ok(404),
+        _ => Err("it must be 200, 204 or 404".to_owned()),
+    }
+}
+
+/// The configuration of the layers: as asked, else from `COGWHEEL_CONFIG`, else `./cogwheel.toml`.
+#[must_use]
+pub fn layers_file(asked: Option<PathBuf>) -> PathBuf {
+    asked
+        .or_else(|| std::env::var_os("COGWHEEL_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from))
+        .unwrap_or_else(|| PathBuf::from(DEFAULT_LAYERS_FILE))
+}
+
+/// Whether the process runs inside AWS Lambda.
+#[must_use]
+pub fn on_lambda() -> bool {
+    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}

@@ -1,0 +1,244 @@
+//! Coordinate reference systems: parsing, recognition, and batched transforms through PROJ.
+//!
+//! Axis order is always x, y (lon, lat). A PROJ transform is not shared between threads: each thread
+//! keeps the few that it uses.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
+
+use super::MERCATOR_HALF_WIDTH_M;
+
+/// PROJ transforms that one thread keeps; creating one costs about a millisecond, holding one about 50 kB.
+const TRANSFORMS_PER_THREAD: usize = 64;
+
+/// How the map plane relates to longitude and latitude, where that is a formula of our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrsKind {
+    /// EPSG:3857.
+    WebMercator,
+    /// Geographic, in degrees, with the WGS 84 datum.
+    Wgs84,
+    /// Geographic, in degrees, with another datum.
+    LonLat,
+    /// Anything else that PROJ knows.
+    Other,
+}
+
+/// A coordinate reference system; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Crs(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    wkt: String,
+    name: String,
+    authority: Option<String>,
+    kind: CrsKind,
+}
+
+/// Why a CRS or a transform can't be had.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CrsError {
+    /// PROJ does not know the text.
+    #[error("\"{definition}\" is no CRS that PROJ knows: {reason}")]
+    Unknown {
+        /// As given.
+        definition: String,
+        /// PROJ's words.
+        reason: String,
+    },
+    /// There is no way from one to the other.
+    #[error("no transform from {from} to {to}: {reason}")]
+    NoTransform {
+        /// Name of the source.
+        from: String,
+        /// Name of the target.
+        to: String,
+        /// PROJ's words.
+        reason: String,
+    },
+}
+
+impl Crs {
+    /// Parses an authority code (`EPSG:4326`), WKT, PROJJSON or a PROJ string.
+    ///
+    /// # Errors
+    /// When PROJ does not know it.
+    pub fn parse(definition: &str) -> Result<Self, CrsError> {
+        SpatialRef::from_definition(definition)
+            .and_then(|srs| Self::from_spatial_ref(&srs))
+            .map_err(|error| CrsError::Unknown { definition: definition.to_owned(), reason: error.to_string() })
+    }
+
+    /// Takes over GDAL's object.
+    ///
+    /// # Errors
+    /// When it has no WKT.
+    pub fn from_spatial_ref(srs: &SpatialRef) -> gdal::errors::Result<Self> {
+        let wkt = srs.to_wkt()?;
+        let authority = srs.authority().ok().or_else(|| identified(srs));
+        let kind = kind_of(srs, authority.as_deref());
+        let name = srs.name().unwrap_or_else(|| "unnamed".to_owned());
+        Ok(Self(Arc::new(Inner { wkt, name, authority, kind })))
+    }
+
+    /// Longitude and latitude in degrees, WGS 84.
+    ///
+    /// # Errors
+    /// Never with PROJ's database at hand.
+    pub fn wgs84() -> Result<Self, CrsError> {
+        Self::parse("EPSG:4326")
+    }
+
+    /// EPSG:3857.
+    ///
+    /// # Errors
+    /// Never with PROJ's database at hand.
+    pub fn web_mercator() -> Result<Self, CrsError> {
+        Self::parse("EPSG:3857")
+    }
+
+    /// `EPSG:32632` where an authority names it, else its own name.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.0.authority.as_deref().unwrap_or(&self.0.name)
+    }
+
+    /// Well-known text.
+    #[must_use]
+    pub fn wkt(&self) -> &str {
+        &self.0.wkt
+    }
+
+    /// What is known of it without PROJ.
+    #[must_use]
+    pub fn kind(&self) -> CrsKind {
+        self.0.kind
+    }
+
+    /// The distance in x after which the world repeats, in CRS units, where it does.
+    #[must_use]
+    pub fn period_x(&self) -> Option<f64> {
+        match self.0.kind {
+            CrsKind::WebMercator => Some(2.0 * MERCATOR_HALF_WIDTH_M),
+            CrsKind::Wgs84 | CrsKind::LonLat => Some(360.0),
+            CrsKind::Other => None,
+        }
+    }
+
+    /// Transforms points in place; a point that has no image becomes infinite or NaN.
+    ///
+    /// # Errors
+    /// When there is no transform between the two at all.
+    pub fn transform(&self, to: &Self, x: &mut [f64], y: &mut [f64]) -> Result<(), CrsError> {
+        thread_local! {
+            static TRANSFORMS: RefCell<HashMap<(String, String), CoordTransform>> = RefCell::default();
+        }
+        TRANSFORMS.with_borrow_mut(|transforms| {
+            let key = (self.0.wkt.clone(), to.0.wkt.clone());
+            if !transforms.contains_key(&key) {
+                if transforms.len() >= TRANSFORMS_PER_THREAD {
+                    transforms.clear();
+                }
+                let transform = self.transform_to(to).map_err(|error| CrsError::NoTransform {
+                    from: self.label().to_owned(),
+                    to: to.label().to_owned(),
+                    reason: error.to_string(),
+                })?;
+                transforms.insert(key.clone(), transform);
+            }
+            if let Some(transform) = transforms.get(&key) {
+                // An error here means that some points have no image; those are infinite now.
+                let _ = transform.transform_coords(x, y, &mut []);
+            }
+            Ok(())
+        })
+    }
+
+    fn transform_to(&self, to: &Self) -> gdal::errors::Result<CoordTransform> {
+        CoordTransform::new(&spatial_ref(&self.0.wkt)?, &spatial_ref(&to.0.wkt)?)
+    }
+}
+
+impl PartialEq for Crs {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.wkt == other.0.wkt
+    }
+}
+
+fn spatial_ref(wkt: &str) -> gdal::errors::Result<SpatialRef> {
+    let mut srs = SpatialRef::from_wkt(wkt)?;
+    srs.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
+    Ok(srs)
+}
+
+fn identified(srs: &SpatialRef) -> Option<String> {
+    let mut copy = srs.clone();
+    copy.auto_identify_epsg().ok()?;
+    copy.authority().ok()
+}
+
+fn kind_of(srs: &SpatialRef, authority: Option<&str>) -> CrsKind {
+    match authority {
+        Some("EPSG:3857" | "EPSG:900913" | "ESRI:102100" | "ESRI:102113") => return CrsKind::WebMercator,
+        Some("EPSG:4326" | "OGC:CRS84") => return CrsKind::Wgs84,
+        _ => {}
+    }
+    let same_as = |code: u32| {
+        SpatialRef::from_epsg(code).is_ok_and(|mut known| {
+            let mut copy = srs.clone();
+            known.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
+            copy.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
+            copy == known
+        })
+    };
+    let in_degrees = || (srs.angular_units().to_degrees() - 1.0).abs() < 1e-9;
+    if srs.is_geographic() && in_degrees() {
+        if same_as(4326) { CrsKind::Wgs84 } else { CrsKind::LonLat }
+    } else if srs.is_projected() && same_as(3857) {
+        CrsKind::WebMercator
+    } else {
+        CrsKind::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("EPSG:3857", CrsKind::WebMercator)]
+    #[case("EPSG:4326", CrsKind::Wgs84)]
+    #[case("OGC:CRS84", CrsKind::Wgs84)]
+    #[case("+proj=longlat +datum=WGS84 +no_defs", CrsKind::Wgs84)]
+    #[case("EPSG:4269", CrsKind::LonLat)]
+    #[case("EPSG:32632", CrsKind::Other)]
+    #[case("EPSG:3031", CrsKind::Other)]
+    fn a_crs_is_recognised(#[case] definition: &str, #[case] kind: CrsKind) {
+        assert_eq!(Crs::parse(definition).unwrap().kind(), kind);
+    }
+
+    #[test]
+    fn axes_are_lon_lat_and_x_y() {
+        let (mut x, mut y) = ([9.0], [48.0]);
+        Crs::wgs84().unwrap().transform(&Crs::parse("EPSG:32632").unwrap(), &mut x, &mut y).unwrap();
+        // echo 9 48 | gdaltransform -s_srs EPSG:4326 -t_srs EPSG:32632  ->  500000 5316300.27
+        assert!((x[0] - 500_000.0).abs() < 1e-3 && (y[0] - 5_316_300.27).abs() < 0.5, "{x:?} {y:?}");
+    }
+
+    #[test]
+    fn a_point_without_an_image_is_not_finite_and_its_neighbours_are() {
+        let (mut x, mut y) = ([0.0, 9.0, 0.0], [91.0, 48.0, 95.0]);
+        Crs::wgs84().unwrap().transform(&Crs::parse("EPSG:32632").unwrap(), &mut x, &mut y).unwrap();
+        assert!(!x[0].is_finite() && x[1].is_finite() && !x[2].is_finite());
+    }
+
+    #[test]
+    fn nonsense_is_named_in_the_error() {
+        assert!(Crs::parse("EPSG:99999999").unwrap_err().to_string().contains("EPSG:99999999"));
+    }
+}

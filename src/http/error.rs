@@ -1,0 +1,218 @@
+//! The one error type at the edge, and its status table.
+
+use std::any::Any;
+use std::fmt;
+
+use axum::Json;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::cpu::panic_message;
+use crate::geo::tile::TileError;
+use crate::raster::RasterError;
+use crate::render::RenderError;
+use crate::render::options::BadParameter;
+
+/// How long a missing layer may be remembered as missing.
+const NOT_FOUND_CACHE: &str = "public, max-age=60";
+
+/// Nothing about a failure may be kept.
+const NO_STORE: &str = "no-store";
+
+/// When to come back after a 503, in seconds.
+const RETRY_AFTER_S: u16 = 1;
+
+/// Everything that a request can end with but success.
+#[derive(Debug)]
+pub enum ApiError {
+    /// 400: a parameter of the query or the path.
+    BadParameter(BadParameter),
+    /// 400: no such tile.
+    BadTile(TileError),
+    /// 404: nothing of that kind by that name.
+    NotFound {
+        /// `layer`, `colormap`, ...
+        kind: &'static str,
+        /// As asked.
+        name: String,
+    },
+    /// 404: a tile without data, where the server is set to say so.
+    EmptyTile,
+    /// 405.
+    WrongMethod {
+        /// As asked.
+        method: Method,
+    },
+    /// 502: the source of a layer; the cause is logged.
+    Source {
+        /// The layer.
+        layer: String,
+        /// What happened.
+        cause: RasterError,
+    },
+    /// 503: not in time.
+    Busy,
+    /// 500: a bug; the cause is logged.
+    Internal {
+        /// What happened.
+        cause: String,
+    },
+}
+
+/// The body of an error.
+#[derive(Debug, Serialize)]
+struct Body {
+    detail: String,
+    code: &'static str,
+}
+
+/// For the log: the cause of a failure, kept on the response until it is logged, once, with the request's id.
+#[derive(Debug, Clone)]
+pub struct Cause(pub String);
+
+impl ApiError {
+    /// A wrong parameter.
+    pub fn parameter(parameter: &'static str, reason: impl fmt::Display) -> Self {
+        Self::BadParameter(BadParameter { parameter, reason: reason.to_string() })
+    }
+
+    /// A failed render of a layer.
+    pub fn render(layer: &str, error: RenderError) -> Self {
+        match error {
+            RenderError::Raster(cause) => Self::raster(layer, cause),
+            RenderError::Cpu(cause) => Self::Internal { cause: cause.to_string() },
+            RenderError::Crs(cause) => Self::Internal { cause: cause.to_string() },
+            RenderError::Encode(cause) => Self::Internal { cause: cause.to_string() },
+        }
+    }
+
+    /// A source that can't be opened or read.
+    pub fn raster(layer: &str, cause: RasterError) -> Self {
+        match cause {
+            RasterError::Cpu(cause) => Self::Internal { cause: cause.to_string() },
+            cause => Self::Source { layer: layer.to_owned(), cause },
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::BadParameter(_) | Self::BadTile(_) => StatusCode::BAD_REQUEST,
+            Self::NotFound { .. } | Self::EmptyTile => StatusCode::NOT_FOUND,
+            Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Source { .. } => StatusCode::BAD_GATEWAY,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::BadParameter(_) => "bad_parameter",
+            Self::BadTile(_) => "bad_tile",
+            Self::NotFound { .. } => "not_found",
+            Self::EmptyTile => "empty_tile",
+            Self::WrongMethod { .. } => "method_not_allowed",
+            Self::Source { .. } => "source_unreadable",
+            Self::Busy => "busy",
+            Self::Internal { .. } => "internal",
+        }
+    }
+
+    /// What the caller is told. Paths of the server stay in its log.
+    pub(super) fn detail(&self) -> String {
+        match self {
+            Self::BadParameter(error) => error.to_string(),
+            Self::BadTile(error) => error.to_string(),
+            Self::NotFound { kind, name } => format!("there is no {kind} \"{name}\""),
+            Self::EmptyTile => "there is no data in this tile".to_owned(),
+            Self::WrongMethod { method } => format!("{method} is not allowed here; the Allow header says what is"),
+            Self::Source { layer, cause } => match cause {
+                RasterError::NoCrs { .. } => format!(
+                    "layer \"{layer}\": its source has no coordinate reference system; assign one in the configuration, \
+                     for example crs = \"EPSG:4326\""
+                ),
+                RasterError::NoGeotransform { .. } => {
+                    format!("layer \"{layer}\": its source has neither a geotransform nor ground control points")
+                }
+                RasterError::Open { .. } => {
+                    format!("layer \"{layer}\": its source cannot be opened; the server's log says why")
+                }
+                RasterError::Read { .. } | RasterError::Cpu(_) => {
+                    format!("layer \"{layer}\": its source cannot be read; the server's log says why")
+                }
+            },
+            Self::Busy => "the server could not answer in time; try again".to_owned(),
+            Self::Internal { .. } => "something went wrong; the server's log has it under this x-request-id".to_owned(),
+        }
+    }
+
+    fn cache_control(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => NOT_FOUND_CACHE,
+            Self::BadParameter(_)
+            | Self::BadTile(_)
+            | Self::EmptyTile
+            | Self::WrongMethod { .. }
+            | Self::Source { .. }
+            | Self::Busy
+            | Self::Internal { .. } => NO_STORE,
+        }
+    }
+
+    fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Source { layer, cause } => Some(Cause(format!("layer {layer}: {cause}"))),
+            Self::Internal { cause } => Some(Cause(cause.clone())),
+            Self::Busy => Some(Cause("not answered in time".to_owned())),
+            Self::BadParameter(_)
+            | Self::BadTile(_)
+            | Self::NotFound { .. }
+            | Self::EmptyTile
+            | Self::WrongMethod { .. } => None,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = Json(Body { detail: self.detail(), code: self.code() });
+        let caching = [(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control()))];
+        let mut response = (self.status(), caching, body).into_response();
+        if matches!(self, Self::Busy) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        if let Some(cause) = self.cause() {
+            response.extensions_mut().insert(cause);
+        }
+        response
+    }
+}
+
+impl From<BadParameter> for ApiError {
+    fn from(error: BadParameter) -> Self {
+        Self::BadParameter(error)
+    }
+}
+
+impl From<TileError> for ApiError {
+    fn from(error: TileError) -> Self {
+        Self::BadTile(error)
+    }
+}
+
+/// A path that is not in the table.
+pub async fn no_route(uri: Uri) -> ApiError {
+    ApiError::NotFound { kind: "page", name: uri.path().to_owned() }
+}
+
+/// A path that is, with another method.
+pub async fn wrong_method(method: Method) -> ApiError {
+    ApiError::WrongMethod { method }
+}
+
+/// A handler that panicked.
+#[expect(clippy::needless_pass_by_value, reason = "tower-http's signature")]
+pub fn from_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
+    ApiError::Internal { cause: format!("a handler panicked: {}", panic_message(panic.as_ref())) }.into_response()
+}

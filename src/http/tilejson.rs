@@ -1,0 +1,46 @@
+//! `GET /layers/{layer}/tilejson.json`: TileJSON 3.0.0.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::layers::METADATA_CACHE_CONTROL;
+use super::query::Query;
+use super::{ApiError, AppState, base_url};
+use crate::encode::TileFormat;
+use crate::render::RenderOptions;
+
+/// What a map client needs to show the layer. Tile parameters of the query go into the address of the tiles.
+pub async fn show(
+    State(state): State<AppState>, Path(name): Path<String>, query: Query, request: Request,
+) -> Result<Response, ApiError> {
+    let layer = state.open_layer(&name).await?;
+    RenderOptions::resolve(&query.tile()?, 1, TileFormat::Png, layer)?;
+    let (parts, _) = request.into_parts();
+    let mut tiles = format!("{}/tiles/{}/{{z}}/{{x}}/{{y}}.png", base_url::of(&parts), layer.id);
+    if let Some(query) = parts.uri.query().filter(|query| !query.is_empty()) {
+        tiles = format!("{tiles}?{query}");
+    }
+    let bounds = layer.profile().bounds.to_tilejson();
+    let [minzoom, maxzoom] = layer.zooms;
+    let center = [f64::midpoint(bounds[0], bounds[2]), f64::midpoint(bounds[1], bounds[3])];
+    let mut body = Map::from_iter([
+        ("tilejson".to_owned(), json!("3.0.0")),
+        ("name".to_owned(), json!(layer.config.title.as_deref().unwrap_or(&layer.id))),
+        ("scheme".to_owned(), json!("xyz")),
+        ("tiles".to_owned(), json!([tiles])),
+        ("minzoom".to_owned(), json!(minzoom)),
+        ("maxzoom".to_owned(), json!(maxzoom)),
+        ("bounds".to_owned(), json!(bounds)),
+        ("center".to_owned(), json!([center[0], center[1], minzoom])),
+    ]);
+    let texts = [("description", &layer.config.description), ("attribution", &layer.config.attribution)];
+    for (key, text) in texts {
+        if let Some(text) = text {
+            body.insert(key.to_owned(), json!(text));
+        }
+    }
+    Ok(([(header::CACHE_CONTROL, METADATA_CACHE_CONTROL)], Json(Value::Object(body))).into_response())
+}

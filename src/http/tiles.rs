@@ -1,0 +1,55 @@
+//! `GET /tiles/{layer}/{z}/{x}/{y}[@{n}x][.{format}]`.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::caching::ETag;
+use super::query::Query;
+use super::tile_path::TilePath;
+use super::{ApiError, AppState};
+use crate::catalog::OpenLayer;
+use crate::encode::TileFormat;
+use crate::render::{self, RenderOptions, Tile};
+
+/// How long tiles may be kept where the layer does not say.
+pub const DEFAULT_CACHE_CONTROL: &str = "public, max-age=3600";
+
+/// A tile of a layer.
+pub async fn show(
+    State(state): State<AppState>, path: TilePath, query: Query, headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let layer = state.open_layer(&path.layer).await?;
+    refuse_below_min_zoom(layer, path.tile.z())?;
+    let options = RenderOptions::resolve(&query.tile()?, path.scale, path.format, layer)?;
+    let etag = ETag::of(&(&layer.version, path.tile, format!("{options:?}"), state.settings.empty_tile));
+    let caching = layer.config.cache_control.as_deref().unwrap_or(DEFAULT_CACHE_CONTROL);
+    if etag.matches(&headers) {
+        return Ok(etag.not_modified(caching));
+    }
+    let permit = state.renders.acquire().await.map_err(|_| ApiError::Busy)?;
+    let tile = render::tile(&state.pool, layer, path.tile, options)
+        .await
+        .map_err(|error| ApiError::render(&path.layer, error))?;
+    drop(permit);
+    answer(tile, etag.headers(caching), state.settings.empty_tile)
+}
+
+fn answer(tile: Tile, mut headers: HeaderMap, empty_status: u16) -> Result<Response, ApiError> {
+    if tile.is_empty && tile.format == TileFormat::Png {
+        match empty_status {
+            204 => return Ok((StatusCode::NO_CONTENT, headers).into_response()),
+            404 => return Err(ApiError::EmptyTile),
+            _ => {}
+        }
+    }
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(tile.format.media_type()));
+    Ok((headers, tile.body).into_response())
+}
+
+fn refuse_below_min_zoom(layer: &OpenLayer, z: u8) -> Result<(), ApiError> {
+    match layer.config.min_zoom {
+        Some(min) if z < min => Err(ApiError::parameter("z", format!("{z} is below the layer's min_zoom, {min}"))),
+        _ => Ok(()),
+    }
+}

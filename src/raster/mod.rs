@@ -1,0 +1,99 @@
+//! The seam between the data and everything above it.
+//!
+//! A [`Raster`] describes itself and reads windows of its own grid at one of its levels, with a validity
+//! mask. It never warps. Nothing above this module knows which reader is underneath.
+
+mod pixels;
+mod profile;
+pub mod readers;
+mod samples;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use pixels::{Mask, MaskKind, Pixels};
+pub use profile::{Band, BandMask, Level, LonLatBounds, Profile, Rgba};
+pub use samples::{DataType, Sample, Samples};
+
+use crate::cpu::CpuError;
+use crate::warp::Resampling;
+
+/// A raster that can be read.
+pub trait Raster: Send + Sync {
+    /// What it is; known since it was opened.
+    fn profile(&self) -> &Profile;
+
+    /// Reads a window of one level.
+    fn read(&self, request: ReadRequest) -> ReadFuture<'_>;
+}
+
+/// What [`Raster::read`] gives.
+pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Result<Pixels, RasterError>> + Send + 'a>>;
+
+/// A window of whole pixels, inside its level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// First column.
+    pub col: usize,
+    /// First row.
+    pub row: usize,
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+/// What to read.
+#[derive(Debug, Clone)]
+pub struct ReadRequest {
+    /// Index into [`Profile::levels`].
+    pub level: usize,
+    /// Reads [`Level::decimated`] by this factor; 1 reads as is. The window counts pixels of that grid.
+    pub decimation: usize,
+    /// Which pixels.
+    pub window: Window,
+    /// Which bands, from 1, in this order.
+    pub bands: Vec<usize>,
+    /// Replaces the raster's own mask, alpha and nodata: cells with this value are invalid, all others valid.
+    pub nodata: Option<f64>,
+    /// How the reader decimates, where it must.
+    pub resampling: Resampling,
+}
+
+/// Why a raster can't be opened or read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RasterError {
+    /// It is not there, not allowed, or no raster.
+    #[error("cannot open {origin}: {reason}")]
+    Open {
+        /// Path or URL.
+        origin: String,
+        /// The reader's words.
+        reason: String,
+    },
+    /// It does not say where it is.
+    #[error(
+        "{origin} has no coordinate reference system: assign one in the configuration, for example crs = \"EPSG:4326\""
+    )]
+    NoCrs {
+        /// Path or URL.
+        origin: String,
+    },
+    /// Neither geotransform nor ground control points, or a degenerate geotransform.
+    #[error("{origin} has no usable georeferencing: neither a geotransform nor ground control points")]
+    NoGeotransform {
+        /// Path or URL.
+        origin: String,
+    },
+    /// Something wrong in the middle of its data.
+    #[error("cannot read {origin}: {reason}")]
+    Read {
+        /// Path or URL.
+        origin: String,
+        /// The reader's words.
+        reason: String,
+    },
+    /// No processor in time, or a panic behind the door.
+    #[error(transparent)]
+    Cpu(#[from] CpuError),
+}

@@ -1,0 +1,203 @@
+//! Which parts of a VRT its sources cover.
+//!
+//! GDAL fills the gaps between the sources of a VRT without nodata value, mask or alpha with zeros and calls
+//! them valid. A map wants them transparent, so the rectangles of the sources are kept as a mask.
+
+use gdal::Metadata;
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use super::dataset::Opened;
+use crate::raster::{BandMask, Profile, Window};
+
+/// VRTs inside VRTs that are followed to find gaps.
+const MAX_DEPTH: usize = 8;
+
+/// The covered parts of a raster, in pixels of full resolution; `None` when all of it is covered.
+#[derive(Debug, Default)]
+pub struct Coverage(Option<Vec<Rect>>);
+
+/// A rectangle: left, top, right, bottom.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Rect([f64; 4]);
+
+/// A source of a VRT band: where it comes from and where it goes.
+#[derive(Debug, Default, Clone)]
+struct VrtSource {
+    file: String,
+    relative: bool,
+    from: Option<Rect>,
+    to: Option<Rect>,
+}
+
+impl Coverage {
+    /// Reads it from a VRT's own description; anything but a plain VRT without masks is fully covered.
+    pub fn of(opened: &Opened, profile: &Profile) -> Self {
+        let masked = profile.bands.iter().any(|band| band.mask != BandMask::AllValid);
+        if opened.warped || masked || profile.driver != "VRT" {
+            return Self(None);
+        }
+        Self(rects(opened, &profile.origin, 0).filter(|rects| !one_covers_all(rects, profile)))
+    }
+
+    /// The mask of a window of a level, 0 or 255 a pixel; `None` when all of it is covered. `scale` is the size
+    /// of the level's pixels in pixels of full resolution. A pixel is covered when its centre is.
+    #[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
+    pub fn mask(&self, window: Window, scale: [f64; 2]) -> Option<Vec<u8>> {
+        let rects = self.0.as_ref()?;
+        let mut mask = vec![0; window.width * window.height];
+        let pixels = |low: f64, high: f64, start: usize, size: usize, scale: f64| {
+            let index = |edge: f64| to_index(edge / scale - 0.5 - start as f64, size);
+            index(low)..index(high)
+        };
+        for Rect([left, top, right, bottom]) in rects {
+            let cols = pixels(*left, *right, window.col, window.width, scale[0]);
+            for row in pixels(*top, *bottom, window.row, window.height, scale[1]) {
+                mask[row * window.width..][cols.clone()].fill(255);
+            }
+        }
+        mask.contains(&0).then_some(mask)
+    }
+}
+
+/// The first whole index at or after a position, within 0..=size.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped; a float cast saturates")]
+fn to_index(position: f64, size: usize) -> usize {
+    (position.ceil().max(0.0) as usize).min(size)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
+fn one_covers_all(rects: &[Rect], profile: &Profile) -> bool {
+    let (width, height) = (profile.width as f64, profile.height as f64);
+    rects.iter().any(|Rect([l, t, r, b])| *l <= 0.0 && *t <= 0.0 && *r >= width && *b >= height)
+}
+
+fn rects(opened: &Opened, origin: &str, depth: usize) -> Option<Vec<Rect>> {
+    let xml = opened.dataset.metadata_domain("xml:VRT")?.concat();
+    let sources = parse_sources(&xml)?;
+    let mut rects = Vec::with_capacity(sources.len());
+    for source in sources {
+        let (from, to) = (source.from, source.to?);
+        match nested(&source, origin, depth) {
+            Some(inner) => rects.extend(inner.into_iter().filter_map(|rect| place(rect, from, to))),
+            None => rects.push(to),
+        }
+    }
+    Some(rects)
+}
+
+/// The covered parts of a source that is itself a VRT with gaps.
+fn nested(source: &VrtSource, origin: &str, depth: usize) -> Option<Vec<Rect>> {
+    if depth >= MAX_DEPTH || !source.file.to_ascii_lowercase().ends_with(".vrt") {
+        return None;
+    }
+    let path = if source.relative {
+        let folder = origin.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if folder.is_empty() { source.file.clone() } else { format!("{folder}/{}", source.file) }
+    } else {
+        source.file.clone()
+    };
+    rects(&Opened::open(&path).ok()?, &path, depth + 1)
+}
+
+/// A part of the source rectangle `from`, moved to where `from` goes.
+fn place(Rect(part): Rect, from: Option<Rect>, Rect(to): Rect) -> Option<Rect> {
+    let Some(Rect(from)) = from else { return Some(Rect(to)) };
+    let mut placed = [0.0; 4];
+    for (low, high) in [(0, 2), (1, 3)] {
+        let (start, end) = (part[low].max(from[low]), part[high].min(from[high]));
+        if start >= end {
+            return None;
+        }
+        let scale = (to[high] - to[low]) / (from[high] - from[low]);
+        placed[low] = to[low] + (start - from[low]) * scale;
+        placed[high] = to[low] + (end - from[low]) * scale;
+    }
+    Some(Rect(placed))
+}
+
+/// The sources of all bands; `None` when the VRT has bands of another kind (warped, derived).
+fn parse_sources(xml: &str) -> Option<Vec<VrtSource>> {
+    let mut reader = Reader::from_str(xml);
+    let (mut sources, mut current): (Vec<VrtSource>, Option<VrtSource>) = (Vec::new(), None);
+    let mut in_file_name = false;
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) if is_source(&tag) => current = Some(VrtSource::default()),
+            Event::End(tag) if tag.name().as_ref().ends_with(SOURCE_SUFFIX) => sources.extend(current.take()),
+            Event::Start(tag) | Event::Empty(tag) => match (tag.name().as_ref(), &mut current) {
+                ("VRTRasterBand", _) if attribute(&tag, "subClass").is_some() => return None,
+                ("SourceFilename", Some(source)) => {
+                    source.relative = attribute(&tag, "relativeToVRT").is_some_and(|value| value == "1");
+                    in_file_name = true;
+                }
+                ("SrcRect", Some(source)) => source.from = rect(&tag),
+                ("DstRect", Some(source)) => source.to = rect(&tag),
+                _ => {}
+            },
+            Event::Text(text) if in_file_name => {
+                if let Some(source) = &mut current {
+                    source.file.push_str(&quick_xml::escape::unescape(&text).ok()?);
+                }
+            }
+            Event::End(tag) if tag.name().as_ref() == "SourceFilename" => in_file_name = false,
+            Event::Eof => return (!sources.is_empty()).then_some(sources),
+            _ => {}
+        }
+    }
+}
+
+const SOURCE_SUFFIX: &str = "Source";
+
+/// SimpleSource, ComplexSource, AveragedSource, KernelFilteredSource, NoDataFromMaskSource.
+fn is_source(tag: &BytesStart<'_>) -> bool {
+    tag.name().as_ref().ends_with(SOURCE_SUFFIX)
+}
+
+fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
+    let attribute = tag.try_get_attribute(name).ok()??;
+    Some(attribute.value.into_owned())
+}
+
+fn rect(tag: &BytesStart<'_>) -> Option<Rect> {
+    let number = |name| attribute(tag, name)?.trim().parse::<f64>().ok();
+    let (x, y) = (number("xOff")?, number("yOff")?);
+    Some(Rect([x, y, x + number("xSize")?, y + number("ySize")?]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VRT: &str = r#"<VRTDataset rasterXSize="20" rasterYSize="10"><VRTRasterBand dataType="Byte" band="1">
+        <SimpleSource><SourceFilename relativeToVRT="1">a.tif</SourceFilename><SourceBand>1</SourceBand>
+          <SrcRect xOff="0" yOff="0" xSize="10" ySize="10"/><DstRect xOff="0" yOff="0" xSize="10" ySize="10"/></SimpleSource>
+        <ComplexSource><SourceFilename relativeToVRT="0">/b.tif</SourceFilename>
+          <SrcRect xOff="0" yOff="0" xSize="5" ySize="5"/><DstRect xOff="15" yOff="0" xSize="5" ySize="10"/></ComplexSource>
+        </VRTRasterBand></VRTDataset>"#;
+
+    #[test]
+    fn a_gap_between_sources_is_masked_and_the_rest_is_not() {
+        let sources = parse_sources(VRT).unwrap();
+        assert_eq!((sources[0].file.as_str(), sources[0].relative), ("a.tif", true));
+        let coverage = Coverage(Some(sources.iter().filter_map(|s| s.to).collect()));
+        let window = Window { col: 8, row: 0, width: 10, height: 1 };
+        assert_eq!(coverage.mask(window, [1.0, 1.0]).unwrap(), [255, 255, 0, 0, 0, 0, 0, 255, 255, 255]);
+        assert_eq!(coverage.mask(Window { col: 0, width: 10, ..window }, [1.0, 1.0]), None);
+        // at half the resolution, centres decide: pixels 4 (8..10) and 7 (14..16, centre 15) are covered
+        let half = Window { col: 4, row: 0, width: 4, height: 1 };
+        assert_eq!(coverage.mask(half, [2.0, 2.0]).unwrap(), [255, 0, 0, 255]);
+    }
+
+    #[test]
+    fn a_derived_band_is_left_to_gdal() {
+        assert!(parse_sources(&VRT.replace("band=\"1\"", "band=\"1\" subClass=\"VRTDerivedRasterBand\"")).is_none());
+    }
+
+    #[test]
+    fn a_gap_inside_a_nested_vrt_moves_with_it() {
+        let (from, to) = (Some(Rect([10.0, 0.0, 20.0, 10.0])), Rect([100.0, 50.0, 105.0, 55.0]));
+        assert_eq!(place(Rect([0.0, 0.0, 12.0, 10.0]), from, to), Some(Rect([100.0, 50.0, 101.0, 55.0])));
+        assert_eq!(place(Rect([0.0, 0.0, 9.0, 10.0]), from, to), None);
+    }
+}

@@ -1,0 +1,155 @@
+//! What GDAL says of a dataset, as a [`Profile`].
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::UNIX_EPOCH;
+
+use gdal::Metadata;
+use gdal::raster::{ColorInterpretation, GdalDataType, RasterBand};
+
+use super::dataset::{Opened, reason};
+use super::ffi;
+use crate::geo::{Affine, Crs};
+use crate::raster::{Band, BandMask, DataType, Level, LonLatBounds, Profile, RasterError, Rgba};
+
+/// Describes an open dataset; `crs` overrides its own.
+pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<Profile, RasterError> {
+    let dataset = &opened.dataset;
+    let crs = match crs {
+        Some(crs) => crs,
+        None => own_crs(origin, opened)?,
+    };
+    let no_geotransform = || RasterError::NoGeotransform { origin: origin.to_owned() };
+    let geotransform = Affine(dataset.geo_transform().map_err(|_| no_geotransform())?);
+    geotransform.inverse().ok_or_else(no_geotransform)?;
+    let (width, height) = dataset.raster_size();
+    let read_error =
+        |error: gdal::errors::GdalError| RasterError::Open { origin: origin.to_owned(), reason: reason(&error) };
+    let bands: Vec<RasterBand<'_>> = dataset.rasterbands().collect::<Result<_, _>>().map_err(read_error)?;
+    Ok(Profile {
+        origin: origin.to_owned(),
+        reader: "gdal",
+        driver: dataset.driver().short_name(),
+        bounds: LonLatBounds::of_raster(&crs, &geotransform, width, height)?,
+        crs,
+        geotransform,
+        width,
+        height,
+        levels: levels(&bands, width, height),
+        bands: bands.iter().map(describe).collect::<Result<_, _>>().map_err(read_error)?,
+        source_decimation: source_decimation(opened),
+        version: version(origin, opened),
+    })
+}
+
+fn own_crs(origin: &str, opened: &Opened) -> Result<Crs, RasterError> {
+    let no_crs = |_| RasterError::NoCrs { origin: origin.to_owned() };
+    Crs::from_spatial_ref(&opened.dataset.spatial_ref().map_err(no_crs)?).map_err(no_crs)
+}
+
+/// Full resolution, then the overviews that every band has, each smaller than the one before.
+fn levels(bands: &[RasterBand<'_>], width: usize, height: usize) -> Vec<Level> {
+    let mut levels = vec![Level { width, height }];
+    let count = bands.iter().map(|band| band.overview_count().unwrap_or(0)).min().unwrap_or(0);
+    for index in 0..usize::try_from(count).unwrap_or(0) {
+        let Some(Ok(overview)) = bands.first().map(|band| band.overview(index)) else { break };
+        let (width, height) = overview.size();
+        let finest_so_far = levels[levels.len() - 1];
+        if width == 0 || height == 0 || width >= finest_so_far.width {
+            break;
+        }
+        levels.push(Level { width, height });
+    }
+    levels
+}
+
+/// For a VRT: how far the overviews of its first source go.
+fn source_decimation(opened: &Opened) -> usize {
+    if opened.warped || opened.dataset.driver().short_name() != "VRT" {
+        return 1;
+    }
+    let factor = |file: &String| -> Option<usize> {
+        let source = Opened::open(file).ok()?;
+        let band = source.dataset.rasterband(1).ok()?;
+        let last = usize::try_from(band.overview_count().ok()?).ok()?.checked_sub(1)?;
+        Some(band.x_size() / band.overview(last).ok()?.x_size().max(1))
+    };
+    ffi::file_list(&opened.dataset).get(1).and_then(factor).unwrap_or(1)
+}
+
+fn describe(band: &RasterBand<'_>) -> gdal::errors::Result<Band> {
+    let flags = band.mask_flags()?;
+    let nodata = nodata(band);
+    let mask = if flags.is_alpha() {
+        BandMask::Alpha
+    } else if flags.is_per_dataset() || !(flags.is_all_valid() || flags.is_nodata()) {
+        BandMask::Dataset
+    } else if nodata.is_some() {
+        BandMask::Nodata
+    } else {
+        BandMask::AllValid
+    };
+    let interpretation = band.color_interpretation();
+    let statistic = |key| band.metadata_item(key, "").and_then(|text| text.parse::<f64>().ok());
+    Ok(Band {
+        dtype: data_type(band.band_type()),
+        nodata,
+        mask,
+        is_alpha: interpretation == ColorInterpretation::AlphaBand,
+        color_interpretation: interpretation.name().to_lowercase(),
+        description: band.description().unwrap_or_default(),
+        unit: Some(band.unit()).filter(|unit| !unit.is_empty()),
+        scale: band.scale().unwrap_or(1.0),
+        offset: band.offset().unwrap_or(0.0),
+        color_table: color_table(band),
+        statistics: statistic("STATISTICS_MINIMUM").zip(statistic("STATISTICS_MAXIMUM")).map(|(min, max)| [min, max]),
+        block_size: band.block_size().into(),
+    })
+}
+
+fn data_type(dtype: GdalDataType) -> DataType {
+    match dtype {
+        GdalDataType::UInt8 => DataType::U8,
+        GdalDataType::Int8 => DataType::I8,
+        GdalDataType::UInt16 => DataType::U16,
+        GdalDataType::Int16 => DataType::I16,
+        GdalDataType::UInt32 => DataType::U32,
+        GdalDataType::Int32 => DataType::I32,
+        GdalDataType::UInt64 => DataType::U64,
+        GdalDataType::Int64 => DataType::I64,
+        GdalDataType::Float32 => DataType::F32,
+        GdalDataType::Float64 | GdalDataType::Unknown => DataType::F64,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the usual nodata values of 64-bit bands are exact in f64")]
+fn nodata(band: &RasterBand<'_>) -> Option<f64> {
+    match band.band_type() {
+        GdalDataType::UInt64 => band.no_data_value_u64().map(|value| value as f64),
+        GdalDataType::Int64 => band.no_data_value_i64().map(|value| value as f64),
+        _ => band.no_data_value(),
+    }
+}
+
+fn color_table(band: &RasterBand<'_>) -> Option<Vec<Rgba>> {
+    let table = band.color_table()?;
+    let channel = |value: i16| u8::try_from(value.clamp(0, 255)).unwrap_or(0);
+    let colors = (0..table.entry_count()).map(|index| {
+        table.entry_as_rgb(index).map_or([0; 4], |c| [channel(c.r), channel(c.g), channel(c.b), channel(c.a)])
+    });
+    Some(colors.collect())
+}
+
+/// A hash of names, sizes and modification times of the files that the dataset is made of.
+fn version(origin: &str, opened: &Opened) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    origin.hash(&mut hasher);
+    for file in ffi::file_list(&opened.dataset) {
+        file.hash(&mut hasher);
+        if let Ok(meta) = std::fs::metadata(&file) {
+            meta.len().hash(&mut hasher);
+            let modified = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            modified.hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}

@@ -1,0 +1,262 @@
+//! Reading a window: samples, then their validity.
+
+use gdal::raster::{GdalType, RasterBand, ResampleAlg};
+
+use super::coverage::Coverage;
+use super::dataset::{Opened, reason};
+use super::ffi::{self, FloatWindow, Interleave};
+use crate::raster::{
+    Band, BandMask, DataType, Mask, MaskKind, Pixels, Profile, RasterError, ReadRequest, Sample, Samples,
+};
+use crate::warp::Resampling;
+use crate::{each_samples, with_sample_type};
+
+type GdalResult<T> = gdal::errors::Result<T>;
+
+/// Reads a window of a level with its mask.
+pub fn window(
+    opened: &Opened, profile: &Profile, coverage: &Coverage, request: &ReadRequest,
+) -> Result<Pixels, RasterError> {
+    let read = WindowRead::new(opened, profile, request);
+    read.pixels(coverage)
+        .map_err(|error| RasterError::Read { origin: profile.origin.clone(), reason: reason(&error) })
+}
+
+/// One read under way.
+struct WindowRead<'a> {
+    opened: &'a Opened,
+    profile: &'a Profile,
+    request: &'a ReadRequest,
+    /// The window in pixels of the level.
+    in_level: FloatWindow,
+    /// The window in pixels of full resolution.
+    in_full: FloatWindow,
+    /// Size of an output pixel in pixels of full resolution.
+    scale: [f64; 2],
+}
+
+impl<'a> WindowRead<'a> {
+    fn new(opened: &'a Opened, profile: &'a Profile, request: &'a ReadRequest) -> Self {
+        let level = profile.levels[request.level];
+        let grid = level.decimated(request.decimation);
+        let scale_to = |width: usize, height: usize| [ratio(width, grid.width), ratio(height, grid.height)];
+        let scale = scale_to(profile.width, profile.height);
+        let in_level = float_window(request, scale_to(level.width, level.height));
+        Self { opened, profile, request, in_level, in_full: float_window(request, scale), scale }
+    }
+
+    fn pixels(&self, coverage: &Coverage) -> GdalResult<Pixels> {
+        let dtype = self.bands().map(|band| band.dtype).reduce(DataType::promote).unwrap_or(DataType::U8);
+        let samples = with_sample_type!(dtype, T => self.samples::<T>()?);
+        let mask = self.mask(&samples, coverage)?;
+        let window = self.request.window;
+        Ok(Pixels { width: window.width, height: window.height, bands: self.request.bands.len(), samples, mask })
+    }
+
+    fn bands(&self) -> impl Iterator<Item = &Band> {
+        self.request.bands.iter().map(|index| &self.profile.bands[index - 1])
+    }
+
+    fn samples<T: Sample + GdalType>(&self) -> GdalResult<Samples> {
+        let mut buffer = vec![T::default(); self.pixel_count() * self.request.bands.len()];
+        for (offset, index) in self.request.bands.iter().enumerate() {
+            let to = self.interleave(self.request.bands.len(), offset);
+            self.read_band(*index, self.decimation_alg(), &mut buffer, to)?;
+        }
+        Ok(T::wrap(buffer))
+    }
+
+    fn read_band<T: Copy + GdalType>(
+        &self, index: usize, alg: ResampleAlg, buffer: &mut [T], to: Interleave,
+    ) -> GdalResult<()> {
+        let band = self.opened.dataset.rasterband(index)?;
+        match self.request.level.checked_sub(1) {
+            None => ffi::read_band(&band, self.in_level, alg, buffer, to),
+            Some(overview) => ffi::read_band(&band.overview(overview)?, self.in_level, alg, buffer, to),
+        }
+    }
+
+    fn mask(&self, samples: &Samples, coverage: &Coverage) -> GdalResult<Mask> {
+        if self.request.nodata.is_some() {
+            return Ok(self.value_mask(samples, |_| self.request.nodata));
+        }
+        let by_value = self.value_mask(samples, |band| band.nodata.filter(|_| band.mask == BandMask::Nodata));
+        let first = self.request.bands.first().copied().unwrap_or(1);
+        let shared = match self.profile.bands[first - 1].mask {
+            BandMask::Alpha => Some((MaskKind::Alpha, self.alpha()?)),
+            BandMask::Dataset => Some((MaskKind::Binary, self.dataset_mask(first)?)),
+            BandMask::Nodata | BandMask::AllValid => {
+                coverage.mask(self.request.window, self.scale).map(|mask| (MaskKind::Binary, mask))
+            }
+        };
+        Ok(match shared {
+            None => by_value,
+            Some((kind, mask)) => combine(kind, mask, by_value, self.request.bands.len()),
+        })
+    }
+
+    /// What is not finite, or equal to the band's nodata value, is invalid.
+    fn value_mask(&self, samples: &Samples, nodata: impl Fn(&Band) -> Option<f64>) -> Mask {
+        let nodata: Vec<Option<f64>> = self.bands().map(nodata).collect();
+        if samples.dtype().is_integer() && nodata.iter().all(Option::is_none) {
+            return Mask::AllValid;
+        }
+        let mask = each_samples!(samples, values => mask_by_value(values, &nodata));
+        match mask {
+            None => Mask::AllValid,
+            Some(mask) if nodata.len() == 1 => Mask::Shared(MaskKind::Binary, mask),
+            Some(mask) => Mask::PerBand(mask),
+        }
+    }
+
+    fn alpha(&self) -> GdalResult<Vec<u8>> {
+        let Some(index) = self.profile.bands.iter().position(|band| band.is_alpha) else {
+            return self.dataset_mask(1);
+        };
+        let alg = self.decimation_alg();
+        let to = self.interleave(1, 0);
+        if self.profile.bands[index].dtype == DataType::U8 {
+            let mut alpha = vec![0_u8; self.pixel_count()];
+            self.read_band(index + 1, alg, &mut alpha, to)?;
+            return Ok(alpha);
+        }
+        let mut alpha = vec![0_f64; self.pixel_count()];
+        self.read_band(index + 1, alg, &mut alpha, to)?;
+        let opaque = match self.profile.bands[index].dtype {
+            DataType::U16 => f64::from(u16::MAX),
+            DataType::F32 | DataType::F64 => 1.0,
+            _ => 255.0,
+        };
+        Ok(alpha.into_iter().map(|value| u8::from_f64(value / opaque * 255.0)).collect())
+    }
+
+    /// The mask band has overviews of its own: GDAL picks the right one for the window at full resolution.
+    fn dataset_mask(&self, index: usize) -> GdalResult<Vec<u8>> {
+        let mut mask = vec![0_u8; self.pixel_count()];
+        let band: RasterBand<'_> = self.opened.dataset.rasterband(index)?;
+        let mask_band = band.open_mask_band()?;
+        ffi::read_band(&mask_band, self.in_full, ResampleAlg::NearestNeighbour, &mut mask, self.interleave(1, 0))?;
+        for value in &mut mask {
+            *value = if *value == 0 { 0 } else { 255 };
+        }
+        Ok(mask)
+    }
+
+    fn pixel_count(&self) -> usize {
+        self.request.window.width * self.request.window.height
+    }
+
+    fn interleave(&self, stride: usize, offset: usize) -> Interleave {
+        Interleave { width: self.request.window.width, height: self.request.window.height, stride, offset }
+    }
+
+    /// GDAL decimates only where no overview is coarse enough; at a level's own size this has no effect.
+    fn decimation_alg(&self) -> ResampleAlg {
+        // Across overlapping sources GDAL reads anything but the nearest pixel at full resolution; the
+        // overviews of the sources are averages already.
+        if self.request.decimation == 1 || self.profile.source_decimation > 1 {
+            return ResampleAlg::NearestNeighbour;
+        }
+        match self.request.resampling {
+            Resampling::Nearest => ResampleAlg::NearestNeighbour,
+            Resampling::Mode => ResampleAlg::Mode,
+            Resampling::Bilinear | Resampling::Cubic | Resampling::Lanczos | Resampling::Average => ResampleAlg::Average,
+        }
+    }
+}
+
+fn combine(kind: MaskKind, mut mask: Vec<u8>, by_value: Mask, bands: usize) -> Mask {
+    match by_value {
+        Mask::AllValid => Mask::Shared(kind, mask),
+        Mask::Shared(_, values) => {
+            for (shared, value) in mask.iter_mut().zip(values) {
+                *shared = (*shared).min(value);
+            }
+            Mask::Shared(kind, mask)
+        }
+        Mask::PerBand(mut values) => {
+            for (samples, shared) in values.chunks_exact_mut(bands.max(1)).zip(mask) {
+                for value in samples {
+                    *value = if shared >= 128 { *value } else { 0 };
+                }
+            }
+            Mask::PerBand(values)
+        }
+    }
+}
+
+/// 0 or 255 for each sample; `None` when all are valid.
+fn mask_by_value<T: Sample>(values: &[T], nodata: &[Option<f64>]) -> Option<Vec<u8>> {
+    // A value that the type cannot hold never occurs.
+    let wanted: Vec<Option<T>> = nodata
+        .iter()
+        .map(|value| value.map(T::from_f64).filter(|typed| same(typed.to_f64(), value.unwrap_or(f64::NAN), T::DTYPE)))
+        .collect();
+    let mut mask = vec![255; values.len()];
+    let mut any = false;
+    for (samples, flags) in values.chunks_exact(nodata.len()).zip(mask.chunks_exact_mut(nodata.len())) {
+        for ((value, flag), wanted) in samples.iter().zip(flags).zip(&wanted) {
+            let invalid = match T::DTYPE {
+                DataType::F32 | DataType::F64 => {
+                    let value = value.to_f64();
+                    !value.is_finite() || wanted.is_some_and(|wanted| same(value, wanted.to_f64(), T::DTYPE))
+                }
+                _ => wanted.is_some_and(|wanted| *value == wanted),
+            };
+            if invalid {
+                *flag = 0;
+                any = true;
+            }
+        }
+    }
+    any.then_some(mask)
+}
+
+/// Equal up to the rounding of a float's last digits (GDAL's `ARE_REAL_EQUAL` uses the same two units).
+fn same(a: f64, b: f64, dtype: DataType) -> bool {
+    let epsilon = match dtype {
+        DataType::F32 => f64::from(f32::EPSILON),
+        DataType::F64 => f64::EPSILON,
+        _ => 0.0,
+    };
+    a == b || (a - b).abs() <= 2.0 * epsilon * (a + b).abs() || (a.is_nan() && b.is_nan())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
+fn ratio(a: usize, b: usize) -> f64 {
+    a as f64 / b as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
+fn float_window(request: &ReadRequest, scale: [f64; 2]) -> FloatWindow {
+    let window = request.window;
+    FloatWindow {
+        col: window.col as f64 * scale[0],
+        row: window.row as f64 * scale[1],
+        width: window.width as f64 * scale[0],
+        height: window.height as f64 * scale[1],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_float_nodata_matches_within_its_last_digits() {
+        // float32 -3.4028235e38 against the text of a tag that was written with fewer digits
+        let values = [f32::MIN, 0.0, 1.5, f32::NAN, f32::INFINITY];
+        assert_eq!(mask_by_value(&values, &[Some(-3.402_823_4e38)]).unwrap(), [0, 255, 255, 0, 0]);
+    }
+
+    #[test]
+    fn a_nodata_value_outside_the_type_masks_nothing() {
+        assert_eq!(mask_by_value(&[0_u8, 255], &[Some(-9999.0)]), None);
+        assert_eq!(mask_by_value(&[1_u8, 2], &[Some(1.5)]), None);
+    }
+
+    #[test]
+    fn each_band_is_masked_by_its_own_value() {
+        assert_eq!(mask_by_value(&[0_u8, 0, 7, 7], &[Some(0.0), Some(7.0)]).unwrap(), [0, 255, 255, 0]);
+    }
+}

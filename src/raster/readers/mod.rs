@@ -1,0 +1,3 @@
+//! The readers behind the seam.
+
+pub mod gdal;

@@ -1,0 +1,128 @@
+//! Making a tile: resolve the options, plan the read, read, warp, colour, encode.
+
+pub mod options;
+mod paint;
+mod point;
+mod source;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+pub use options::{RenderOptions, Style, TileQuery};
+pub use point::{PointValues, point};
+
+use crate::catalog::OpenLayer;
+use crate::cpu::{CpuError, CpuPool};
+use crate::encode::{self, EncodeError, TileFormat};
+use crate::geo::{CrsError, OutputGrid, TileId};
+use crate::raster::{DataType, Pixels, RasterError};
+use crate::warp::{self, BlockPlan, Target, blocks};
+
+/// A finished tile.
+#[derive(Debug, Clone)]
+pub struct Tile {
+    /// Encoded.
+    pub body: Bytes,
+    /// What it is.
+    pub format: TileFormat,
+    /// Whether no pixel of it holds data.
+    pub is_empty: bool,
+}
+
+/// Why there is no tile.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The source.
+    #[error(transparent)]
+    Raster(#[from] RasterError),
+    /// The way from the map to the source.
+    #[error(transparent)]
+    Crs(#[from] CrsError),
+    /// The workers.
+    #[error(transparent)]
+    Cpu(#[from] CpuError),
+    /// The encoder.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+/// Renders one tile of a layer.
+///
+/// # Errors
+/// When the source can't be read. "No data here" is a tile, not an error.
+pub async fn tile(
+    pool: &CpuPool, layer: &Arc<OpenLayer>, tile: TileId, options: RenderOptions,
+) -> Result<Tile, RenderError> {
+    let Some(pixels) = read(pool, layer, tile, &options).await? else { return empty(layer, &options) };
+    if pixels.is_empty() && options.format == TileFormat::Png && options.return_mask {
+        return empty(layer, &options);
+    }
+    let style = paint::Brush::prepare(layer, &options).await?;
+    let body = pool
+        .run(move || match options.format {
+            TileFormat::Npy => Ok(encode::npy(&pixels, options.return_mask)),
+            TileFormat::Png => {
+                let picture = style.paint(&pixels, options.return_mask);
+                encode::png(&picture, options.size_px, options.size_px)
+            }
+        })
+        .await??;
+    Ok(Tile { body: body.into(), format: options.format, is_empty: false })
+}
+
+/// The pixels of a tile, warped; `None` when the raster is nowhere near.
+async fn read(
+    pool: &CpuPool, layer: &Arc<OpenLayer>, tile: TileId, options: &RenderOptions,
+) -> Result<Option<Pixels>, RenderError> {
+    if !layer.profile().bounds.intersects(tile.lon_lat_bounds()) {
+        return Ok(None);
+    }
+    let grid = OutputGrid::of_tile(tile, options.size_px);
+    let mut target = blank(layer, options);
+    for (block, rect, to) in blocks(&grid) {
+        let plan = {
+            let (layer, kernel, pixel_bytes) = (Arc::clone(layer), options.kernel, pixel_bytes(layer, options));
+            let plan = move || BlockPlan::new(layer.profile(), &block, rect, kernel, pixel_bytes);
+            Arc::new(pool.run(plan).await??)
+        };
+        for part in plan.parts.clone() {
+            let pixels = source::read(layer, &plan, part.window, options).await?;
+            let plan = Arc::clone(&plan);
+            let at = [to[0] + part.rect.x - rect.x, to[1] + part.rect.y - rect.y];
+            target = pool
+                .run(move || {
+                    warp::resample(&plan, &part, &pixels, &mut target, at);
+                    target
+                })
+                .await?;
+        }
+    }
+    Ok(Some(target.into_pixels()))
+}
+
+fn blank(layer: &OpenLayer, options: &RenderOptions) -> Target {
+    let fill = options.bands.iter().map(|band| layer.profile().bands[band - 1].nodata.unwrap_or(0.0)).collect();
+    let size = options.size_px as usize;
+    Target::new(size, size, dtype(layer, options), fill)
+}
+
+fn dtype(layer: &OpenLayer, options: &RenderOptions) -> DataType {
+    let types = options.bands.iter().map(|band| layer.profile().bands[band - 1].dtype);
+    types.reduce(DataType::promote).unwrap_or(DataType::U8)
+}
+
+fn pixel_bytes(layer: &OpenLayer, options: &RenderOptions) -> usize {
+    dtype(layer, options).size_bytes() * options.bands.len()
+}
+
+fn empty(layer: &OpenLayer, options: &RenderOptions) -> Result<Tile, RenderError> {
+    let body = match options.format {
+        TileFormat::Png if options.return_mask => encode::empty_png(options.size_px)?,
+        TileFormat::Png => {
+            let black = vec![0; (options.size_px as usize).pow(2)];
+            encode::png(&encode::Picture::Gray(black), options.size_px, options.size_px)?.into()
+        }
+        TileFormat::Npy => encode::npy(&blank(layer, options).into_pixels(), options.return_mask).into(),
+    };
+    Ok(Tile { body, format: options.format, is_empty: true })
+}

@@ -1,0 +1,217 @@
+//! What a block reads: which level, and which window of it for which part of the block.
+
+use super::mapping::{Axis, Mapping, Projector, wraps};
+use super::{KernelChoice, Resampling, kernel};
+use crate::geo::{CrsError, OutputGrid};
+use crate::raster::{Level, Profile};
+
+/// Pixels along a side of a block.
+pub const BLOCK_PX: usize = 256;
+
+/// A level may be this much coarser than the output asks for.
+const LEVEL_TOLERANCE: f64 = 1.01;
+
+/// The most bytes that one read may ask of a reader; a block that needs more is warped in parts.
+const READ_LIMIT_BYTES: usize = 16 << 20;
+
+/// Without overviews, a level of up to this many pixels is read as it is, in parts, whatever the zoom: exact.
+const EXACT_LEVEL_PX: usize = 64 << 20;
+
+/// A larger one is decimated by the reader when an output pixel is more than this many of its pixels wide.
+const MOST_PX_PER_PIXEL: f64 = 32.0;
+
+/// A rectangle of pixels of a block or a tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Rect {
+    pub x: usize,
+    pub y: usize,
+    pub width: usize,
+    pub height: usize,
+}
+
+/// A window of the level, in its pixels; columns may lie outside where the raster goes around the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct SourceWindow {
+    pub col: i64,
+    pub row: i64,
+    pub width: usize,
+    pub height: usize,
+}
+
+/// A part of a block and what it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Which pixels of the block.
+    pub rect: Rect,
+    /// What to read for them.
+    pub window: SourceWindow,
+}
+
+/// How one block is made.
+#[derive(Debug)]
+pub struct BlockPlan {
+    /// Index of the level.
+    pub level: usize,
+    /// By how much the reader decimates it.
+    pub decimation: usize,
+    /// Size of the (decimated) level.
+    pub size: Level,
+    /// Whether columns wrap around at the raster's edge.
+    pub wraps: bool,
+    /// The kernel.
+    pub resampling: Resampling,
+    /// Positions in pixels of the (decimated) level.
+    pub(super) mapping: Mapping,
+    /// Parts that hold data; empty when the block is outside the raster.
+    pub parts: Vec<Part>,
+}
+
+/// The blocks that a tile overlaps: the grid of each, and which of its pixels go where in the tile.
+pub fn blocks(tile: &OutputGrid) -> impl Iterator<Item = (OutputGrid, Rect, [usize; 2])> + use<> {
+    let tile = *tile;
+    let block = BLOCK_PX as u64;
+    let range = |start: u64, length: usize| start / block..(start + length as u64).div_ceil(block);
+    let (rows, cols) = (range(tile.top, tile.height), range(tile.left, tile.width));
+    rows.flat_map(move |row| cols.clone().map(move |col| (col, row))).map(move |(col, row)| {
+        let (left, top) = (col * block, row * block);
+        let (x, width, to_x) = overlap(left, tile.left, tile.width);
+        let (y, height, to_y) = overlap(top, tile.top, tile.height);
+        let grid = OutputGrid { left, top, width: BLOCK_PX, height: BLOCK_PX, world_px: tile.world_px };
+        (grid, Rect { x, y, width, height }, [to_x, to_y])
+    })
+}
+
+/// Where a block that starts at `block` overlaps a tile: first pixel in the block, how many, first in the tile.
+#[expect(clippy::cast_possible_truncation, reason = "differences within a tile")]
+fn overlap(block: u64, tile: u64, length: usize) -> (usize, usize, usize) {
+    let start = block.max(tile);
+    let end = (block + BLOCK_PX as u64).min(tile + length as u64);
+    ((start - block) as usize, (end - start) as usize, (start - tile) as usize)
+}
+
+impl BlockPlan {
+    /// Plans the pixels `rect` of a block. `pixel_bytes` is the size of a pixel with all bands that are read.
+    ///
+    /// # Errors
+    /// When there is no way from EPSG:3857 to the raster's CRS.
+    pub fn new(
+        profile: &Profile, grid: &OutputGrid, rect: Rect, kernel: KernelChoice, pixel_bytes: usize,
+    ) -> Result<Self, CrsError> {
+        let projector = Projector::new(profile)?;
+        let mapping = Mapping::of(&projector, grid)?;
+        let output_px = mapping.mean_size();
+        let (level, decimation) = choose_level(profile, output_px);
+        let size = profile.levels[level].decimated(decimation);
+        let scale = scale_of(profile, size);
+        let resampling = kernel.at(output_px.map_or(1.0, |[x, y]| (x / scale[0]).max(y / scale[1])));
+        let mapping = match mapping {
+            Mapping::Separable { cols, rows } => {
+                Mapping::Separable { cols: cols.coarser(scale[0]), rows: rows.coarser(scale[1]) }
+            }
+            Mapping::Cells(cells) => Mapping::Cells(cells.refined(&projector, grid, &profile.bounds, scale)?),
+        };
+        let mut plan =
+            Self { level, decimation, size, wraps: wraps(profile), resampling, mapping, parts: Vec::new() };
+        plan.split(rect, pixel_bytes);
+        Ok(plan)
+    }
+
+    /// Halves a rectangle until what it needs is small enough to read at once.
+    fn split(&mut self, rect: Rect, pixel_bytes: usize) {
+        let Some(window) = self.window(rect) else { return };
+        let bytes = window.width.saturating_mul(window.height).saturating_mul(pixel_bytes);
+        if bytes <= READ_LIMIT_BYTES || (rect.width == 1 && rect.height == 1) {
+            self.parts.push(Part { rect, window });
+            return;
+        }
+        let (first, second) = halves(rect);
+        self.split(first, pixel_bytes);
+        self.split(second, pixel_bytes);
+    }
+
+    /// The window that the pixels of a rectangle need, kernel included; `None` when that is outside the raster.
+    fn window(&self, rect: Rect) -> Option<SourceWindow> {
+        let ([left, top, right, bottom], [size_x, size_y]) = match &self.mapping {
+            Mapping::Separable { cols, rows } => {
+                let (left, right, size_x) = axis_extent(cols, rect.x, rect.width);
+                let (top, bottom, size_y) = axis_extent(rows, rect.y, rect.height);
+                ([left, top, right, bottom], [size_x, size_y])
+            }
+            Mapping::Cells(cells) => cells.extent(rect)?,
+        };
+        let (reach_x, reach_y) =
+            (kernel::radius(self.resampling, size_x), kernel::radius(self.resampling, size_y));
+        let (col, width) = span(left - reach_x, right + reach_x, self.size.width, self.wraps)?;
+        let (row, height) = span(top - reach_y, bottom + reach_y, self.size.height, false)?;
+        Some(SourceWindow { col, row, width, height })
+    }
+}
+
+/// Whole pixels from `low` to `high`, kept inside `0..size` unless columns wrap around.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "clamped to the level's size")]
+fn span(low: f64, high: f64, size: usize, wraps: bool) -> Option<(i64, usize)> {
+    let size = size as f64;
+    // A kernel that ends between two centres needs neither; one pixel of slack covers rounding.
+    let (mut low, mut high) = ((low - 1.0).floor(), (high + 1.0).ceil());
+    if wraps {
+        // more than a turn is never needed
+        high = high.min(low + 2.0 * size);
+    } else {
+        (low, high) = (low.max(0.0), high.min(size));
+    }
+    (low < high).then(|| (low as i64, (high - low) as usize))
+}
+
+fn axis_extent(axis: &Axis, start: usize, length: usize) -> (f64, f64, f64) {
+    let range = start..start + length;
+    let (low, high) = axis.center[range.clone()]
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
+    (low, high, axis.size[range].iter().copied().fold(0.0, f64::max))
+}
+
+fn halves(rect: Rect) -> (Rect, Rect) {
+    if rect.width >= rect.height {
+        let width = rect.width / 2;
+        (Rect { width, ..rect }, Rect { x: rect.x + width, width: rect.width - width, ..rect })
+    } else {
+        let height = rect.height / 2;
+        (Rect { height, ..rect }, Rect { y: rect.y + height, height: rect.height - height, ..rect })
+    }
+}
+
+/// Size of a pixel of a grid over the whole raster, in pixels of full resolution.
+#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
+fn scale_of(profile: &Profile, size: Level) -> [f64; 2] {
+    [profile.width as f64 / size.width as f64, profile.height as f64 / size.height as f64]
+}
+
+/// The coarsest level that is not coarser than the output pixels of the block in either direction, and the
+/// decimation by the reader on top of it.
+fn choose_level(profile: &Profile, output_px: Option<[f64; 2]>) -> (usize, usize) {
+    let Some([x, y]) = output_px else { return (profile.levels.len() - 1, 1) };
+    let target = x.min(y);
+    let fits = |level: &usize| profile.level_scale(*level).into_iter().all(|scale| scale <= target * LEVEL_TOLERANCE);
+    let level = (1..profile.levels.len()).rev().find(fits).unwrap_or(0);
+    let [scale_x, scale_y] = profile.level_scale(level);
+    (level, decimation(profile, level, target / scale_x.max(scale_y)))
+}
+
+/// How much the reader decimates a level when an output pixel is `px` of its pixels wide.
+fn decimation(profile: &Profile, level: usize, px: f64) -> usize {
+    let Level { width, height } = profile.levels[level];
+    if level == 0 && profile.source_decimation > 1 {
+        return power_of_two_up_to(px * LEVEL_TOLERANCE);
+    }
+    if width.saturating_mul(height) > EXACT_LEVEL_PX && px > MOST_PX_PER_PIXEL {
+        return power_of_two_up_to(px / MOST_PX_PER_PIXEL) * 2;
+    }
+    1
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 62")]
+fn power_of_two_up_to(value: f64) -> usize {
+    1 << (value.max(1.0).log2().floor().min(30.0) as u32)
+}
