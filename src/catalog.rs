@@ -49,8 +49,11 @@ pub struct OpenLayer {
     pub version: String,
     /// `[coarsest, native]` zoom.
     pub zooms: [u8; 2],
-    ranges: Mutex<HashMap<(usize, Option<u64>), Arc<OnceCell<[f64; 2]>>>>,
+    ranges: Mutex<HashMap<RangeKey, Arc<OnceCell<[f64; 2]>>>>,
 }
+
+/// A band, and the bits of the nodata value that replaces its own.
+type RangeKey = (usize, Option<u64>);
 
 impl Catalog {
     /// A catalogue of closed layers.

@@ -3,6 +3,7 @@
 //! Decoding, warping, encoding and every GDAL call go through it; nothing else blocks. The threads live as
 //! long as the pool, so that what GDAL ties to a thread (open datasets, PROJ transforms) is reused.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -68,14 +69,14 @@ impl CpuPool {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| CpuError::Stopped)?;
         let (answer, result) = oneshot::channel();
         let job = move || {
-            let outcome = catch_unwind(AssertUnwindSafe(job));
+            let outcome = catch_unwind(AssertUnwindSafe(job)).map_err(|panic| panic_message(panic.as_ref()));
             drop(permit);
             let _ = answer.send(outcome);
         };
         self.queue.send(Box::new(job)).map_err(|_| CpuError::Stopped)?;
         match result.await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(panic)) => Err(CpuError::Panicked { message: panic_message(panic.as_ref()) }),
+            Ok(Err(message)) => Err(CpuError::Panicked { message }),
             Err(_) => Err(CpuError::Stopped),
         }
     }
@@ -89,14 +90,32 @@ fn work(jobs: &Mutex<mpsc::Receiver<Job>>) {
     }
 }
 
-/// The text of a panic.
+thread_local! {
+    /// Where the last panic of this thread happened.
+    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Keeps panics off standard error: whoever catches one logs it, once, with its place. Only the main thread,
+/// which nobody catches, goes on printing.
+pub fn quiet_panics() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PANICKED_AT.set(info.location().map(ToString::to_string));
+        if std::thread::current().name() == Some("main") {
+            print(info);
+        }
+    }));
+}
+
+/// The text of a panic that this thread caught, and where it happened.
 #[must_use]
 pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    panic
+    let text = panic
         .downcast_ref::<&str>()
         .map(ToString::to_string)
         .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
+        .unwrap_or_else(|| "no message".to_owned());
+    PANICKED_AT.take().map_or_else(|| text.clone(), |place| format!("{text} at {place}"))
 }
 
 #[cfg(test)]
@@ -115,7 +134,14 @@ mod tests {
             RUNNING.fetch_sub(1, Ordering::SeqCst);
             now
         };
-        let handles: Vec<_> = (0..20).map(|_| tokio::spawn({ let pool = pool.clone(); async move { pool.run(job).await } })).collect();
+        let handles: Vec<_> = (0..20)
+            .map(|_| {
+                tokio::spawn({
+                    let pool = pool.clone();
+                    async move { pool.run(job).await }
+                })
+            })
+            .collect();
         for handle in handles {
             assert!(handle.await.unwrap().unwrap() <= 2);
         }

@@ -70,10 +70,7 @@ enum CliError {
     #[error(transparent)]
     Render(#[from] RenderError),
     #[error("{what}: {source}")]
-    Io {
-        what: String,
-        source: std::io::Error,
-    },
+    Io { what: String, source: std::io::Error },
     #[error("{count} of the layers cannot be opened")]
     BrokenLayers { count: usize },
     #[error("lambda: {0}")]
@@ -89,7 +86,9 @@ impl CliError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::NoLayer(_) | Self::Parameter(_) | Self::Tile(_) => EXIT_USAGE,
-            Self::Raster(_) | Self::Render(_) | Self::Io { .. } | Self::BrokenLayers { .. } | Self::Lambda(_) => EXIT_FAILED,
+            Self::Raster(_) | Self::Render(_) | Self::Io { .. } | Self::BrokenLayers { .. } | Self::Lambda(_) => {
+                EXIT_FAILED
+            }
         }
     }
 }

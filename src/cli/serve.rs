@@ -9,9 +9,10 @@ use tokio::signal;
 use super::{CliError, Setup, say};
 use crate::catalog::Catalog;
 use crate::http::{AppState, HttpSettings, build_app};
-use crate::{config, lambda};
+use crate::{config, cpu, lambda};
 
 pub async fn run(setup: Setup) -> Result<(), CliError> {
+    cpu::quiet_panics();
     let catalog = setup.catalog()?;
     let settings = &setup.settings;
     let http = HttpSettings {

@@ -52,9 +52,10 @@ pub struct TileArgs {
 
 pub async fn run(setup: &Setup, args: TileArgs) -> Result<(), CliError> {
     let extension = args.output.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let format: TileFormat = extension
-        .parse()
-        .map_err(|error: crate::encode::UnknownFormat| BadParameter { parameter: "--output", reason: error.to_string() })?;
+    let format: TileFormat = extension.parse().map_err(|error: crate::encode::UnknownFormat| BadParameter {
+        parameter: "--output",
+        reason: error.to_string(),
+    })?;
     let tile = TileId::new(args.z, args.x, args.y)?;
     let layer = setup.layer(&args.layer).await?;
     let query = TileQuery {

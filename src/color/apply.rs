@@ -28,10 +28,7 @@ pub enum Painted {
 /// valid, anything between multiplies the colour's alpha. Without a mask all values are valid.
 #[must_use]
 pub fn paint<T: Copy + Into<f64>>(map: &Colormap, values: &[T], mask: Option<&[u8]>) -> Painted {
-    debug_assert!(
-        mask.is_none_or(|mask| mask.len() == values.len()),
-        "a mask fits its values"
-    );
+    debug_assert!(mask.is_none_or(|mask| mask.len() == values.len()), "a mask fits its values");
     let lookup = Lookup::new(map);
     paint_with(|value: T| lookup.color(value.into()), values, mask)
 }
@@ -39,10 +36,7 @@ pub fn paint<T: Copy + Into<f64>>(map: &Colormap, values: &[T], mask: Option<&[u
 /// Paints a band of bytes: the picture of [`paint`], from a table of 256 colours.
 #[must_use]
 pub fn paint_u8(map: &Colormap, values: &[u8], mask: Option<&[u8]>) -> Painted {
-    debug_assert!(
-        mask.is_none_or(|mask| mask.len() == values.len()),
-        "a mask fits its values"
-    );
+    debug_assert!(mask.is_none_or(|mask| mask.len() == values.len()), "a mask fits its values");
     let lookup = Lookup::new(map);
     let mut colors = [TRANSPARENT; 256];
     for (value, color) in (0..=u8::MAX).zip(&mut colors) {
@@ -63,9 +57,7 @@ pub fn paint_u8(map: &Colormap, values: &[u8], mask: Option<&[u8]>) -> Painted {
         None => values.iter().map(|&value| index(value)).collect(),
         Some(mask) => {
             let pixels = values.iter().zip(mask);
-            pixels
-                .map(|(&value, &valid)| if valid == 0 { no_data } else { index(value) })
-                .collect()
+            pixels.map(|(&value, &valid)| if valid == 0 { no_data } else { index(value) }).collect()
         }
     };
     Painted::Palette { indices, palette }
@@ -86,9 +78,7 @@ impl Census {
         // For validity 0, between, and 255; three tables, so that the loop has no branches.
         let mut seen = [[false; 256]; 3];
         match mask {
-            None => values
-                .iter()
-                .for_each(|&value| seen[2][usize::from(value)] = true),
+            None => values.iter().for_each(|&value| seen[2][usize::from(value)] = true),
             Some(mask) => {
                 for (&value, &valid) in values.iter().zip(mask) {
                     let validity = usize::from(valid != 0) + usize::from(valid == u8::MAX);
@@ -97,11 +87,7 @@ impl Census {
             }
         }
         let [no_data, partly_valid, valid] = seen;
-        Self {
-            valid,
-            no_data: no_data.contains(&true),
-            partly_valid: partly_valid.contains(&true),
-        }
+        Self { valid, no_data: no_data.contains(&true), partly_valid: partly_valid.contains(&true) }
     }
 
     /// The palette, the index of each valid value, and that of no data; none with too many colours.
@@ -113,11 +99,7 @@ impl Census {
                 *number = distinct.number(color(value), value.into())?;
             }
         }
-        let no_data = if self.no_data {
-            distinct.number(TRANSPARENT, f64::NAN)?
-        } else {
-            0
-        };
+        let no_data = if self.no_data { distinct.number(TRANSPARENT, f64::NAN)? } else { 0 };
         let (palette, places) = distinct.into_palette();
         let place = |number: u8| places[usize::from(number)];
         Some((palette, numbers.map(place), place(no_data)))
@@ -131,11 +113,7 @@ where
     let pixels = values.iter().map(|&value| (value.into(), color(value)));
     match mask {
         None => collect(pixels),
-        Some(mask) => collect(
-            pixels
-                .zip(mask)
-                .map(|((value, color), &valid)| (value, masked(color, valid))),
-        ),
+        Some(mask) => collect(pixels.zip(mask).map(|((value, color), &valid)| (value, masked(color, valid)))),
     }
 }
 
@@ -143,10 +121,7 @@ fn paint_in_full(color: impl Fn(u8) -> Rgba, values: &[u8], mask: Option<&[u8]>)
     let colors = values.iter().map(|&value| color(value));
     let picture: Vec<Rgba> = match mask {
         None => colors.collect(),
-        Some(mask) => colors
-            .zip(mask)
-            .map(|(color, &valid)| masked(color, valid))
-            .collect(),
+        Some(mask) => colors.zip(mask).map(|(color, &valid)| masked(color, valid)).collect(),
     };
     Painted::Rgba(picture.into_flattened())
 }

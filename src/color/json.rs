@@ -132,9 +132,7 @@ impl Colormap {
             Value::Object(entries) => classes(entries),
             Value::Array(entries) => steps(entries),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                Err(ColormapError::Type {
-                    found: excerpt(&value.to_string()),
-                })
+                Err(ColormapError::Type { found: excerpt(&value.to_string()) })
             }
         }
     }
@@ -143,24 +141,15 @@ impl Colormap {
     #[must_use]
     pub fn to_json(&self) -> Value {
         match self {
-            Self::Lut(colors) => colors
-                .iter()
-                .enumerate()
-                .map(|(value, color)| (value.to_string(), json!(color)))
-                .collect(),
-            Self::Discrete(classes) => classes
-                .iter()
-                .map(|(value, color)| (value.to_string(), json!(color)))
-                .collect(),
+            Self::Lut(colors) => {
+                colors.iter().enumerate().map(|(value, color)| (value.to_string(), json!(color))).collect()
+            }
+            Self::Discrete(classes) => classes.iter().map(|(value, color)| (value.to_string(), json!(color))).collect(),
             // An infinite number becomes null, which is how an open end is written.
-            Self::Intervals(intervals) => intervals
-                .iter()
-                .map(|step| json!([[step.min, step.max], step.color]))
-                .collect(),
-            Self::Ramp(stops) => stops
-                .iter()
-                .map(|stop| json!([stop.value, stop.color]))
-                .collect(),
+            Self::Intervals(intervals) => {
+                intervals.iter().map(|step| json!([[step.min, step.max], step.color])).collect()
+            }
+            Self::Ramp(stops) => stops.iter().map(|stop| json!([stop.value, stop.color])).collect(),
         }
     }
 }
@@ -169,18 +158,12 @@ fn classes(entries: &Map<String, Value>) -> Result<Colormap, ColormapError> {
     check_count(entries.len(), MAX_CLASSES)?;
     let mut classes = BTreeMap::new();
     for (key, color) in entries {
-        let value: i64 = key
-            .trim()
-            .parse()
-            .map_err(|_| ColormapError::Key { key: excerpt(key) })?;
+        let value: i64 = key.trim().parse().map_err(|_| ColormapError::Key { key: excerpt(key) })?;
         let color = color_at(color, || Place::Key(excerpt(key)))?;
         match classes.entry(value) {
             Entry::Vacant(class) => class.insert(color),
             Entry::Occupied(_) => {
-                return Err(ColormapError::Repeated {
-                    key: excerpt(key),
-                    value,
-                });
+                return Err(ColormapError::Repeated { key: excerpt(key), value });
             }
         };
     }
@@ -200,17 +183,9 @@ fn steps(entries: &[Value]) -> Result<Colormap, ColormapError> {
     let of_intervals = matches!(pair(&entries[0]), Some((Value::Array(_), _)));
     let entries = entries.iter().enumerate();
     if of_intervals {
-        Ok(Colormap::Intervals(
-            entries
-                .map(|(index, entry)| interval(index, entry))
-                .collect::<Result<_, _>>()?,
-        ))
+        Ok(Colormap::Intervals(entries.map(|(index, entry)| interval(index, entry)).collect::<Result<_, _>>()?))
     } else {
-        ramp(
-            entries
-                .map(|(index, entry)| stop(index, entry))
-                .collect::<Result<_, _>>()?,
-        )
+        ramp(entries.map(|(index, entry)| stop(index, entry)).collect::<Result<_, _>>()?)
     }
 }
 
@@ -218,43 +193,22 @@ fn interval(index: usize, entry: &Value) -> Result<Interval, ColormapError> {
     let expected = "[[min, max], colour] with numbers or null";
     let parts = pair(entry).and_then(|(range, color)| {
         let (min, max) = pair(range)?;
-        Some((
-            end(min, f64::NEG_INFINITY)?,
-            end(max, f64::INFINITY)?,
-            color,
-        ))
+        Some((end(min, f64::NEG_INFINITY)?, end(max, f64::INFINITY)?, color))
     });
-    let (min, max, color) = parts.ok_or_else(|| ColormapError::Entry {
-        index,
-        expected,
-        found: excerpt(&entry.to_string()),
-    })?;
+    let (min, max, color) =
+        parts.ok_or_else(|| ColormapError::Entry { index, expected, found: excerpt(&entry.to_string()) })?;
     if min >= max {
         return Err(ColormapError::Range { index, min, max });
     }
-    Ok(Interval {
-        min,
-        max,
-        color: color_at(color, || Place::Index(index))?,
-    })
+    Ok(Interval { min, max, color: color_at(color, || Place::Index(index))? })
 }
 
 fn stop(index: usize, entry: &Value) -> Result<Stop, ColormapError> {
-    let expected = if index == 0 {
-        "[value, colour] or [[min, max], colour]"
-    } else {
-        "[value, colour]"
-    };
+    let expected = if index == 0 { "[value, colour] or [[min, max], colour]" } else { "[value, colour]" };
     let parts = pair(entry).and_then(|(value, color)| Some((value.as_f64()?, color)));
-    let (value, color) = parts.ok_or_else(|| ColormapError::Entry {
-        index,
-        expected,
-        found: excerpt(&entry.to_string()),
-    })?;
-    Ok(Stop {
-        value,
-        color: color_at(color, || Place::Index(index))?,
-    })
+    let (value, color) =
+        parts.ok_or_else(|| ColormapError::Entry { index, expected, found: excerpt(&entry.to_string()) })?;
+    Ok(Stop { value, color: color_at(color, || Place::Index(index))? })
 }
 
 fn ramp(stops: Vec<Stop>) -> Result<Colormap, ColormapError> {
@@ -264,11 +218,7 @@ fn ramp(stops: Vec<Stop>) -> Result<Colormap, ColormapError> {
     for (index, stop) in stops.iter().enumerate().skip(1) {
         let (value, previous) = (stop.value, stops[index - 1].value);
         if value <= previous {
-            return Err(ColormapError::Order {
-                index,
-                value,
-                previous,
-            });
+            return Err(ColormapError::Order { index, value, previous });
         }
     }
     Ok(Colormap::Ramp(stops))
@@ -283,10 +233,7 @@ fn check_count(count: usize, limit: usize) -> Result<(), ColormapError> {
 }
 
 fn color_at(value: &Value, place: impl Fn() -> Place) -> Result<Rgba, ColormapError> {
-    rgba::parse(value).map_err(|problem| ColormapError::Color {
-        place: place(),
-        problem,
-    })
+    rgba::parse(value).map_err(|problem| ColormapError::Color { place: place(), problem })
 }
 
 fn pair(value: &Value) -> Option<(&Value, &Value)> {
@@ -298,9 +245,5 @@ fn pair(value: &Value) -> Option<(&Value, &Value)> {
 
 /// One end of an interval, null for none.
 fn end(value: &Value, open: f64) -> Option<f64> {
-    if value.is_null() {
-        Some(open)
-    } else {
-        value.as_f64()
-    }
+    if value.is_null() { Some(open) } else { value.as_f64() }
 }

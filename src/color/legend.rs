@@ -46,12 +46,8 @@ impl FromStr for Orientation {
     type Err = UnknownOrientation;
 
     fn from_str(text: &str) -> Result<Self, UnknownOrientation> {
-        let known = Self::ALL
-            .into_iter()
-            .find(|orientation| orientation.name() == text);
-        known.ok_or_else(|| UnknownOrientation {
-            found: super::rgba::excerpt(text),
-        })
+        let known = Self::ALL.into_iter().find(|orientation| orientation.name() == text);
+        known.ok_or_else(|| UnknownOrientation { found: super::rgba::excerpt(text) })
     }
 }
 
@@ -67,11 +63,7 @@ pub fn legend(map: &Colormap, width: u32, height: u32, orientation: Orientation)
         Orientation::Horizontal => strip(map, width).repeat(rows),
         Orientation::Vertical => {
             let strip = strip(map, height);
-            strip
-                .into_iter()
-                .rev()
-                .flat_map(|color| std::iter::repeat_n(color, columns))
-                .collect()
+            strip.into_iter().rev().flat_map(|color| std::iter::repeat_n(color, columns)).collect()
         }
     }
 }
@@ -84,28 +76,19 @@ fn strip(map: &Colormap, length: u32) -> Vec<Rgba> {
             (Some(first), Some(last)) => gradient(map, first.value, last.value, length),
             _ => swatches(&[], length),
         },
-        Colormap::Discrete(classes) => {
-            swatches(&classes.values().copied().collect::<Vec<_>>(), length)
-        }
-        Colormap::Intervals(steps) => swatches(
-            &steps.iter().map(|step| step.color).collect::<Vec<_>>(),
-            length,
-        ),
+        Colormap::Discrete(classes) => swatches(&classes.values().copied().collect::<Vec<_>>(), length),
+        Colormap::Intervals(steps) => swatches(&steps.iter().map(|step| step.color).collect::<Vec<_>>(), length),
     }
 }
 
 fn gradient(map: &Colormap, first: f64, last: f64, length: u32) -> Vec<Rgba> {
     let steps = f64::from(length.saturating_sub(1).max(1));
     let shares = (0..length).map(|pixel| f64::from(pixel) / steps);
-    shares
-        .map(|share| map.color(first * (1.0 - share) + last * share))
-        .collect()
+    shares.map(|share| map.color(first * (1.0 - share) + last * share)).collect()
 }
 
 fn swatches(colors: &[Rgba], length: u32) -> Vec<Rgba> {
     let length = length as usize;
     let swatch = |pixel| colors.get(pixel * colors.len() / length).copied();
-    (0..length)
-        .map(|pixel| swatch(pixel).unwrap_or(TRANSPARENT))
-        .collect()
+    (0..length).map(|pixel| swatch(pixel).unwrap_or(TRANSPARENT)).collect()
 }

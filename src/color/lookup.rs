@@ -49,9 +49,7 @@ impl<'a> Lookup<'a> {
             Self::Sparse(classes) => as_class(value).and_then(|class| classes.get(&class).copied()),
             Self::Pieces { starts, colors } => {
                 let below = count_up_to(starts, value);
-                below
-                    .checked_sub(1)
-                    .and_then(|piece| colors.get(piece).copied())
+                below.checked_sub(1).and_then(|piece| colors.get(piece).copied())
             }
             Self::Ramp(ramp) => ramp.color(value),
         }
@@ -62,15 +60,10 @@ impl<'a> Lookup<'a> {
 fn dense(classes: &BTreeMap<i64, Rgba>) -> Option<Lookup<'_>> {
     let (&first, _) = classes.first_key_value()?;
     let (&last, _) = classes.last_key_value()?;
-    let span = last
-        .checked_sub(first)
-        .filter(|span| *span < MAX_DENSE_SPAN)?;
+    let span = last.checked_sub(first).filter(|span| *span < MAX_DENSE_SPAN)?;
     let mut colors = vec![TRANSPARENT; usize::try_from(span).ok()? + 1];
     for (class, color) in classes {
-        if let Some(slot) = usize::try_from(class - first)
-            .ok()
-            .and_then(|index| colors.get_mut(index))
-        {
+        if let Some(slot) = usize::try_from(class - first).ok().and_then(|index| colors.get_mut(index)) {
             *slot = *color;
         }
     }
@@ -99,9 +92,7 @@ fn pieces(intervals: &[Interval]) -> Lookup<'static> {
                 open.remove(&index)
             };
         }
-        let color = open
-            .first()
-            .map_or(TRANSPARENT, |first| intervals[*first].color);
+        let color = open.first().map_or(TRANSPARENT, |first| intervals[*first].color);
         if colors.last() != Some(&color) {
             starts.push(chunk[0].0);
             colors.push(color);
@@ -112,11 +103,7 @@ fn pieces(intervals: &[Interval]) -> Lookup<'static> {
 
 /// The nearest of 256 colours; a value outside 0..=255 has the colour of the nearer end.
 #[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the cast saturates, which clamps"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates, which clamps")]
 pub(super) fn in_lut(colors: &[Rgba; 256], value: f64) -> Option<Rgba> {
     (!value.is_nan()).then(|| colors[usize::from((value + 0.5) as u8)])
 }
@@ -140,10 +127,7 @@ pub(super) fn count_up_to(ascending: &[f64], value: f64) -> usize {
     /// Up to here counting all of them, without branches, is faster than a binary search.
     const FEW: usize = 16;
     if ascending.len() <= FEW {
-        ascending
-            .iter()
-            .map(|number| usize::from(*number <= value))
-            .sum()
+        ascending.iter().map(|number| usize::from(*number <= value)).sum()
     } else {
         ascending.partition_point(|number| *number <= value)
     }

@@ -62,9 +62,7 @@ impl Colormap {
     pub fn color(&self, value: f64) -> Rgba {
         match self {
             Self::Lut(colors) => lookup::in_lut(colors, value),
-            Self::Discrete(classes) => {
-                lookup::as_class(value).and_then(|class| classes.get(&class).copied())
-            }
+            Self::Discrete(classes) => lookup::as_class(value).and_then(|class| classes.get(&class).copied()),
             Self::Intervals(intervals) => {
                 let holds = |interval: &&Interval| interval.min <= value && value < interval.max;
                 intervals.iter().find(holds).map(|interval| interval.color)

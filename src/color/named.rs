@@ -78,9 +78,6 @@ impl Iterator for Records {
             _ => return None,
         };
         self.0 = rest;
-        Some(Record {
-            name: str::from_utf8(name).ok()?,
-            body,
-        })
+        Some(Record { name: str::from_utf8(name).ok()?, body })
     }
 }

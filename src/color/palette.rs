@@ -23,10 +23,7 @@ struct Entry {
 
 impl Distinct {
     pub(super) fn new() -> Self {
-        Self {
-            slots: [0; SLOTS],
-            entries: Vec::with_capacity(MAX_COLORS),
-        }
+        Self { slots: [0; SLOTS], entries: Vec::with_capacity(MAX_COLORS) }
     }
 
     /// The number of the colour of a value, a new one if need be; none when all numbers are taken.
@@ -44,10 +41,7 @@ impl Distinct {
             slot = (slot + 1) % SLOTS;
         }
         let number = u8::try_from(self.entries.len()).ok()?;
-        self.entries.push(Entry {
-            color,
-            lowest: value,
-        });
+        self.entries.push(Entry { color, lowest: value });
         self.slots[slot] = u16::from(number) + 1;
         Some(number)
     }
@@ -67,18 +61,13 @@ impl Distinct {
         entries.sort_by(|(_, a), (_, b)| {
             let group = |entry: &Entry| (entry.color[3] == u8::MAX, entry.color != TRANSPARENT);
             let by_group = group(a).cmp(&group(b));
-            by_group
-                .then(a.lowest.total_cmp(&b.lowest))
-                .then(a.color.cmp(&b.color))
+            by_group.then(a.lowest.total_cmp(&b.lowest)).then(a.color.cmp(&b.color))
         });
         let mut places = [0; MAX_COLORS];
         for (place, (number, _)) in (0..=u8::MAX).zip(&entries) {
             places[usize::from(*number)] = place;
         }
-        (
-            entries.into_iter().map(|(_, entry)| entry.color).collect(),
-            places,
-        )
+        (entries.into_iter().map(|(_, entry)| entry.color).collect(), places)
     }
 }
 

@@ -16,11 +16,7 @@ impl Ramp {
         let ends = stops.iter().skip(1).map(Some).chain([None]);
         Self {
             starts: stops.iter().map(|stop| stop.value).collect(),
-            segments: stops
-                .iter()
-                .zip(ends)
-                .map(|(low, high)| Segment::new(low, high))
-                .collect(),
+            segments: stops.iter().zip(ends).map(|(low, high)| Segment::new(low, high)).collect(),
         }
     }
 
@@ -56,39 +52,25 @@ impl Segment {
         let half_start = low.value * 0.5;
         let low = low.color.map(f64::from);
         let Some(high) = high else {
-            return Self {
-                half_start,
-                half_span: 1.0,
-                low,
-                difference: [0.0; 4],
-            };
+            return Self { half_start, half_span: 1.0, low, difference: [0.0; 4] };
         };
         let mut difference = high.color.map(f64::from);
         for (high, low) in difference.iter_mut().zip(low) {
             *high -= low;
         }
-        Self {
-            half_start,
-            half_span: high.value * 0.5 - half_start,
-            low,
-            difference,
-        }
+        Self { half_start, half_span: high.value * 0.5 - half_start, low, difference }
     }
 
     /// The colour of a value in the segment, rounded to the nearest.
     #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the number of a colour is in the low byte"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the number of a colour is in the low byte")]
     fn color(&self, value: f64) -> Rgba {
         // A number of this size has 32 bits behind the binary point: shifting them out rounds down,
         // and much faster than a cast, which would check for overflow and NaN.
         const ROUND: f64 = 1_048_576.0 + 0.5;
         let share = (value.min(f64::MAX) * 0.5 - self.half_start) / self.half_span;
         let mut color = TRANSPARENT;
-        for (part, (low, difference)) in color.iter_mut().zip(self.low.iter().zip(&self.difference))
-        {
+        for (part, (low, difference)) in color.iter_mut().zip(self.low.iter().zip(&self.difference)) {
             *part = ((low + difference * share + ROUND).to_bits() >> 32) as u8;
         }
         color

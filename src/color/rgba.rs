@@ -30,9 +30,7 @@ pub enum ColorError {
         found: String,
     },
     /// Neither a string nor a list.
-    #[error(
-        "`{found}` is not a colour: write \"#rrggbb\", \"#rrggbbaa\", [r, g, b] or [r, g, b, a]"
-    )]
+    #[error("`{found}` is not a colour: write \"#rrggbb\", \"#rrggbbaa\", [r, g, b] or [r, g, b, a]")]
     Type {
         /// The value, shortened.
         found: String,
@@ -42,14 +40,10 @@ pub enum ColorError {
 /// Reads `"#rrggbb"` (also 3, 4 or 8 digits, any case) or `[r, g, b]` (also with alpha).
 pub(super) fn parse(value: &Value) -> Result<Rgba, ColorError> {
     match value {
-        Value::String(text) => from_hex(text).ok_or_else(|| ColorError::Hex {
-            found: excerpt(text),
-        }),
+        Value::String(text) => from_hex(text).ok_or_else(|| ColorError::Hex { found: excerpt(text) }),
         Value::Array(parts) => from_parts(parts),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
-            Err(ColorError::Type {
-                found: excerpt(&value.to_string()),
-            })
+            Err(ColorError::Type { found: excerpt(&value.to_string()) })
         }
     }
 }
@@ -58,11 +52,7 @@ fn from_hex(text: &str) -> Option<Rgba> {
     let digits: Vec<u8> = text
         .strip_prefix('#')?
         .chars()
-        .map(|digit| {
-            digit
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        })
+        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
         .collect::<Option<_>>()?;
     match *digits {
         [r, g, b] => Some([r * 17, g * 17, b * 17, 255]),
@@ -76,9 +66,7 @@ fn from_hex(text: &str) -> Option<Rgba> {
 fn from_parts(parts: &[Value]) -> Result<Rgba, ColorError> {
     let part = |part: &Value| {
         let byte = part.as_u64().and_then(|number| u8::try_from(number).ok());
-        byte.ok_or_else(|| ColorError::Component {
-            found: excerpt(&part.to_string()),
-        })
+        byte.ok_or_else(|| ColorError::Component { found: excerpt(&part.to_string()) })
     };
     match parts {
         [r, g, b] => Ok([part(r)?, part(g)?, part(b)?, 255]),

@@ -157,7 +157,7 @@ pub enum ConfigError {
 }
 
 fn list(mistakes: &[String]) -> String {
-    mistakes.iter().map(|mistake| format!("\n  {mistake}")).collect()
+    mistakes.iter().flat_map(|mistake| ["\n  ", mistake]).collect()
 }
 
 impl LayersFile {
@@ -348,7 +348,8 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_reported_at_once() {
-        let message = parse("[layers.x]\nsource = ''\nbidx = []\n[layers.y]\nsource = 'a'\ncrs = 'no'").unwrap_err().to_string();
+        let message =
+            parse("[layers.x]\nsource = ''\nbidx = []\n[layers.y]\nsource = 'a'\ncrs = 'no'").unwrap_err().to_string();
         assert!(message.contains("layers.x.source") && message.contains("layers.x.bidx"), "{message}");
         assert!(message.contains("layers.y.crs"), "{message}");
     }

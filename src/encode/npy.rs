@@ -39,10 +39,8 @@ pub fn encode(pixels: &Pixels, mask: bool) -> Vec<u8> {
 }
 
 fn header(dtype: DataType, [bands, height, width]: [usize; 3]) -> Vec<u8> {
-    let text = format!(
-        "{{'descr': '{}', 'fortran_order': False, 'shape': ({bands}, {height}, {width}), }}",
-        dtype.numpy()
-    );
+    let text =
+        format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({bands}, {height}, {width}), }}", dtype.numpy());
     let padded = (PREAMBLE_BYTES + text.len() + 1).next_multiple_of(ALIGNMENT_BYTES) - PREAMBLE_BYTES;
     let mut out = b"\x93NUMPY\x01\x00".to_vec();
     out.extend_from_slice(&u16::try_from(padded).unwrap_or(u16::MAX).to_le_bytes());

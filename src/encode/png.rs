@@ -34,7 +34,7 @@ pub enum Picture {
 /// Only when the sizes do not fit together.
 pub fn encode(picture: &Picture, width: u32, height: u32) -> Result<Vec<u8>, EncodeError> {
     match picture {
-        Picture::Palette { indices, palette } => encode_palette(indices, palette, width, height),
+        Picture::Palette { indices, palette } => encode_palette(indices, palette, width, height, Compression::Fast),
         Picture::Gray(data) => encode_direct(ColorType::Grayscale, data, width, height),
         Picture::GrayAlpha(data) => encode_direct(ColorType::GrayscaleAlpha, data, width, height),
         Picture::Rgb(data) => encode_direct(ColorType::Rgb, data, width, height),
@@ -52,7 +52,7 @@ pub fn empty(size_px: u32) -> Result<Bytes, EncodeError> {
         return Ok(bytes.clone());
     }
     let indices = vec![0; (size_px as usize).pow(2)];
-    let bytes = Bytes::from(encode_palette(&indices, &[[0; 4]], size_px, size_px)?);
+    let bytes = Bytes::from(encode_palette(&indices, &[[0; 4]], size_px, size_px, Compression::High)?);
     MADE.write().unwrap_or_else(PoisonError::into_inner).insert(size_px, bytes.clone());
     Ok(bytes)
 }
@@ -68,7 +68,9 @@ fn encode_direct(color: ColorType, data: &[u8], width: u32, height: u32) -> Resu
     Ok(out)
 }
 
-fn encode_palette(indices: &[u8], palette: &[[u8; 4]], width: u32, height: u32) -> Result<Vec<u8>, EncodeError> {
+fn encode_palette(
+    indices: &[u8], palette: &[[u8; 4]], width: u32, height: u32, compression: Compression,
+) -> Result<Vec<u8>, EncodeError> {
     let mut out = Vec::with_capacity(indices.len() / 4);
     let mut encoder = Encoder::new(&mut out, width, height);
     encoder.set_color(ColorType::Indexed);
@@ -85,8 +87,8 @@ fn encode_palette(indices: &[u8], palette: &[[u8; 4]], width: u32, height: u32) 
     };
     encoder.set_depth(depth);
     // Indices have no gradient: filters only harm them.
+    encoder.set_compression(compression);
     encoder.set_filter(Filter::NoFilter);
-    encoder.set_compression(Compression::Fast);
     if bits == 8 {
         write(encoder, indices)?;
     } else {
@@ -98,9 +100,7 @@ fn encode_palette(indices: &[u8], palette: &[[u8; 4]], width: u32, height: u32) 
 /// Several indices a byte, each row from a byte of its own, the first index in the high bits.
 fn pack(indices: &[u8], width: usize, bits: usize) -> Vec<u8> {
     let per_byte = 8 / bits;
-    let byte = |group: &[u8]| {
-        group.iter().enumerate().fold(0, |byte, (i, index)| byte | index << (8 - bits * (i + 1)))
-    };
+    let byte = |group: &[u8]| group.iter().enumerate().fold(0, |byte, (i, index)| byte | index << (8 - bits * (i + 1)));
     indices.chunks_exact(width.max(1)).flat_map(|row| row.chunks(per_byte).map(byte)).collect()
 }
 

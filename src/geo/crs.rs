@@ -214,7 +214,7 @@ mod tests {
     #[case("EPSG:3857", CrsKind::WebMercator)]
     #[case("EPSG:4326", CrsKind::Wgs84)]
     #[case("OGC:CRS84", CrsKind::Wgs84)]
-    #[case("+proj=longlat +datum=WGS84 +no_defs", CrsKind::Wgs84)]
+    #[case("+proj=longlat +datum=WGS84 +no_defs", CrsKind::LonLat)]
     #[case("EPSG:4269", CrsKind::LonLat)]
     #[case("EPSG:32632", CrsKind::Other)]
     #[case("EPSG:3031", CrsKind::Other)]

@@ -45,10 +45,7 @@ impl TileId {
         let zoom = u8::try_from(z).ok().filter(|z| *z <= MAX_ZOOM).ok_or(TileError::Zoom { z })?;
         let max = (1_u32 << zoom) - 1;
         let check = |axis, value: u64| {
-            u32::try_from(value)
-                .ok()
-                .filter(|v| *v <= max)
-                .ok_or(TileError::Outside { axis, value, z: zoom, max })
+            u32::try_from(value).ok().filter(|v| *v <= max).ok_or(TileError::Outside { axis, value, z: zoom, max })
         };
         Ok(Self { z: zoom, x: check("x", x)?, y: check("y", y)? })
     }

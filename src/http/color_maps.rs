@@ -57,7 +57,7 @@ pub async fn list() -> Response {
 
 /// One colormap, as JSON by value or as a picture.
 pub async fn show(Path(name): Path<String>, query: Query) -> Result<Response, ApiError> {
-    let map = Colormap::named(&name).ok_or_else(|| ApiError::NotFound { kind: "colormap", name })?;
+    let map = Colormap::named(&name).ok_or(ApiError::NotFound { kind: "colormap", name })?;
     let mut headers = HeaderMap::new();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE_CONTROL));
     match query.one("format")?.as_deref() {
@@ -71,7 +71,8 @@ pub async fn show(Path(name): Path<String>, query: Query) -> Result<Response, Ap
 pub fn legend_png(map: &Colormap, size: &LegendSize, mut headers: HeaderMap) -> Result<Response, ApiError> {
     let pixels = color::legend(map, size.width, size.height, size.orientation);
     let picture = Picture::Rgba(pixels.into_iter().flatten().collect());
-    let body = png(&picture, size.width, size.height).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+    let body =
+        png(&picture, size.width, size.height).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/png"));
     Ok((headers, body).into_response())
 }

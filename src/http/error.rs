@@ -78,6 +78,7 @@ impl ApiError {
     }
 
     /// A failed render of a layer.
+    #[must_use]
     pub fn render(layer: &str, error: RenderError) -> Self {
         match error {
             RenderError::Raster(cause) => Self::raster(layer, cause),
@@ -88,6 +89,7 @@ impl ApiError {
     }
 
     /// A source that can't be opened or read.
+    #[must_use]
     pub fn raster(layer: &str, cause: RasterError) -> Self {
         match cause {
             RasterError::Cpu(cause) => Self::Internal { cause: cause.to_string() },

@@ -17,8 +17,8 @@ use super::tiles::DEFAULT_CACHE_CONTROL;
 use super::{ApiError, AppState};
 use crate::catalog::{Layer, OpenLayer};
 use crate::color::{Colormap, Rgba};
-use crate::raster::RasterError;
 use crate::encode::TileFormat;
+use crate::raster::RasterError;
 use crate::render::options::{Rescale, Style};
 use crate::render::{RenderOptions, TileQuery};
 
@@ -31,10 +31,8 @@ impl AppState {
     /// # Errors
     /// 404 without such a layer, 502 when its source can't be opened.
     pub(super) async fn open_layer(&self, name: &str) -> Result<&Arc<OpenLayer>, ApiError> {
-        let layer = self
-            .catalog
-            .get(name)
-            .ok_or_else(|| ApiError::NotFound { kind: "layer", name: name.to_owned() })?;
+        let layer =
+            self.catalog.get(name).ok_or_else(|| ApiError::NotFound { kind: "layer", name: name.to_owned() })?;
         layer.open().await.map_err(|cause| ApiError::raster(name, cause))
     }
 }

@@ -26,9 +26,12 @@ pub async fn request(request: Request, next: Next) -> Response {
     let mut response = next.run(request).instrument(span.clone()).await;
     let total_ms = started.elapsed().as_secs_f64() * 1000.0;
     let status = response.status().as_u16();
-    span.in_scope(|| match response.extensions().get::<Cause>() {
-        Some(Cause(cause)) => tracing::error!(status, total_ms, cause, "failed"),
-        None => tracing::debug!(status, total_ms, "answered"),
+    span.in_scope(|| {
+        if let Some(Cause(cause)) = response.extensions().get::<Cause>() {
+            tracing::error!(status, total_ms, cause, "failed");
+        } else {
+            tracing::debug!(status, total_ms, "answered");
+        }
     });
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);

@@ -31,9 +31,9 @@ pub async fn show(
 
 /// `lon,lat` in degrees; the longitude is wrapped.
 fn parse(place: &str) -> Result<[f64; 2], ApiError> {
-    let (lon, lat) = place
-        .split_once(',')
-        .ok_or_else(|| ApiError::parameter("lon,lat", format!("\"{place}\" is not two numbers with a comma between")))?;
+    let (lon, lat) = place.split_once(',').ok_or_else(|| {
+        ApiError::parameter("lon,lat", format!("\"{place}\" is not two numbers with a comma between"))
+    })?;
     let degrees = |name: &'static str, text: &str, limit: f64| {
         let number = text.trim().parse::<f64>().ok().filter(|degrees| degrees.abs() <= limit);
         number.ok_or_else(|| ApiError::parameter(name, format!("\"{text}\" is not from -{limit} to {limit} degrees")))

@@ -42,7 +42,9 @@ impl Query {
     }
 
     /// A number from a range, with a default.
-    pub fn number(&self, name: &'static str, range: std::ops::RangeInclusive<u32>, default: u32) -> Result<u32, ApiError> {
+    pub fn number(
+        &self, name: &'static str, range: std::ops::RangeInclusive<u32>, default: u32,
+    ) -> Result<u32, ApiError> {
         let Some(text) = self.one(name)? else { return Ok(default) };
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| {

@@ -38,7 +38,6 @@ pub fn build_app(state: AppState) -> Router {
         .with_state(state)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "tower-http's signature")]
 fn is_json(
     _: axum::http::StatusCode, _: axum::http::Version, headers: &axum::http::HeaderMap, _: &axum::http::Extensions,
 ) -> bool {

@@ -50,9 +50,9 @@ fn parse(layer: String, z: &str, x: &str, y: &str) -> Result<TilePath, ApiError>
 
 fn scale(suffix: &str) -> Result<u32, ApiError> {
     let scale = suffix.strip_suffix('x').and_then(|number| number.parse().ok());
-    scale.filter(|scale| (1..=MAX_SCALE).contains(scale)).ok_or_else(|| {
-        ApiError::parameter("scale", format!("\"@{suffix}\" is not one of @1x to @{MAX_SCALE}x"))
-    })
+    scale
+        .filter(|scale| (1..=MAX_SCALE).contains(scale))
+        .ok_or_else(|| ApiError::parameter("scale", format!("\"@{suffix}\" is not one of @1x to @{MAX_SCALE}x")))
 }
 
 fn whole(name: &'static str, text: &str) -> Result<u64, ApiError> {

@@ -28,6 +28,18 @@ pub enum Mask {
     PerBand(Vec<u8>),
 }
 
+impl Mask {
+    /// Whether a sample is valid at all.
+    #[must_use]
+    pub fn is_valid(&self, pixel: usize, band: usize, bands: usize) -> bool {
+        match self {
+            Self::AllValid => true,
+            Self::Shared(_, mask) => mask[pixel] > 0,
+            Self::PerBand(mask) => mask[pixel * bands + band] > 0,
+        }
+    }
+}
+
 /// What a shared mask holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaskKind {

@@ -137,8 +137,10 @@ impl LonLatBounds {
     /// # Errors
     /// When its CRS has no transform to longitude and latitude.
     pub fn of_raster(crs: &Crs, geotransform: &Affine, width: usize, height: usize) -> Result<Self, RasterError> {
-        let no_transform =
-            |error: crate::geo::CrsError| RasterError::Open { origin: crs.label().to_owned(), reason: error.to_string() };
+        let no_transform = |error: crate::geo::CrsError| RasterError::Open {
+            origin: crs.label().to_owned(),
+            reason: error.to_string(),
+        };
         let (mut lon, mut lat) = lattice(geotransform, width, height);
         if matches!(crs.kind(), CrsKind::Wgs84 | CrsKind::LonLat) {
             return Ok(Self::of_degrees(&lon, &lat));
@@ -258,9 +260,8 @@ impl Profile {
     /// first three, else the first.
     #[must_use]
     pub fn picture_bands(&self) -> Vec<usize> {
-        let named = ["red", "green", "blue"].map(|color| {
-            self.bands.iter().position(|band| band.color_interpretation == color).map(|index| index + 1)
-        });
+        let named = ["red", "green", "blue"]
+            .map(|color| self.bands.iter().position(|band| band.color_interpretation == color).map(|index| index + 1));
         if let [Some(red), Some(green), Some(blue)] = named {
             return vec![red, green, blue];
         }

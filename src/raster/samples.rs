@@ -59,9 +59,13 @@ impl DataType {
         use DataType::{F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
         match (self, other) {
             (a, b) if a == b => a,
-            (F64, _) | (_, F64) | (F32, U32 | I32 | U64 | I64) | (U32 | I32 | U64 | I64, F32) => F64,
+            (F64, _)
+            | (_, F64)
+            | (F32, U32 | I32 | U64 | I64)
+            | (U32 | I32 | U64 | I64, F32)
+            | (U64, I8 | I16 | I32 | I64)
+            | (I8 | I16 | I32 | I64, U64) => F64,
             (F32, _) | (_, F32) => F32,
-            (U64, I8 | I16 | I32 | I64) | (I8 | I16 | I32 | I64, U64) => F64,
             (U64, _) | (_, U64) => U64,
             (I64, _) | (_, I64) | (U32, I8 | I16 | I32) | (I8 | I16 | I32, U32) => I64,
             (U32, _) | (_, U32) => U32,
@@ -150,16 +154,46 @@ macro_rules! each_samples {
 macro_rules! with_sample_type {
     ($dtype:expr, $T:ident => $body:expr) => {
         match $dtype {
-            $crate::raster::DataType::U8 => { type $T = u8; $body }
-            $crate::raster::DataType::I8 => { type $T = i8; $body }
-            $crate::raster::DataType::U16 => { type $T = u16; $body }
-            $crate::raster::DataType::I16 => { type $T = i16; $body }
-            $crate::raster::DataType::U32 => { type $T = u32; $body }
-            $crate::raster::DataType::I32 => { type $T = i32; $body }
-            $crate::raster::DataType::U64 => { type $T = u64; $body }
-            $crate::raster::DataType::I64 => { type $T = i64; $body }
-            $crate::raster::DataType::F32 => { type $T = f32; $body }
-            $crate::raster::DataType::F64 => { type $T = f64; $body }
+            $crate::raster::DataType::U8 => {
+                type $T = u8;
+                $body
+            }
+            $crate::raster::DataType::I8 => {
+                type $T = i8;
+                $body
+            }
+            $crate::raster::DataType::U16 => {
+                type $T = u16;
+                $body
+            }
+            $crate::raster::DataType::I16 => {
+                type $T = i16;
+                $body
+            }
+            $crate::raster::DataType::U32 => {
+                type $T = u32;
+                $body
+            }
+            $crate::raster::DataType::I32 => {
+                type $T = i32;
+                $body
+            }
+            $crate::raster::DataType::U64 => {
+                type $T = u64;
+                $body
+            }
+            $crate::raster::DataType::I64 => {
+                type $T = i64;
+                $body
+            }
+            $crate::raster::DataType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::raster::DataType::F64 => {
+                type $T = f64;
+                $body
+            }
         }
     };
 }

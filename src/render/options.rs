@@ -115,7 +115,10 @@ impl RenderOptions {
         let pixel_bytes = bands.len() * dtypes.reduce(DataType::promote).map_or(1, DataType::size_bytes);
         let bytes = (size_px as usize).pow(2) * pixel_bytes;
         if bytes > MAX_TILE_BYTES {
-            let reason = format!("{} bands of {size_px} x {size_px} px are {bytes} bytes, above the limit of {MAX_TILE_BYTES}; ask for fewer bands or pixels", bands.len());
+            let reason = format!(
+                "{} bands of {size_px} x {size_px} px are {bytes} bytes, above the limit of {MAX_TILE_BYTES}; ask for fewer bands or pixels",
+                bands.len()
+            );
             return Err(bad("bidx", reason));
         }
         let return_mask = flag(query.return_mask.as_deref())?;
@@ -196,7 +199,8 @@ fn asked_colormap(query: &TileQuery) -> Result<Option<(&'static str, Colormap)>,
             None => Err(bad("colormap_name", format!("there is no colormap \"{name}\"; GET /colorMaps lists them"))),
         },
         (Some(json), None) => {
-            let value = serde_json::from_str(json).map_err(|error| bad("colormap", format!("no valid JSON: {error}")))?;
+            let value =
+                serde_json::from_str(json).map_err(|error| bad("colormap", format!("no valid JSON: {error}")))?;
             Ok(Some(("colormap", Colormap::from_json(&value).map_err(|error| bad("colormap", error))?)))
         }
     }
@@ -212,7 +216,7 @@ fn rescale(texts: &[String], bands: usize) -> Result<Option<Vec<[f64; 2]>>, BadP
             .split(',')
             .map(|number| number.trim().parse().map_err(|_| bad("rescale", format!("\"{text}\" is not min,max"))))
             .collect::<Result<_, _>>()?;
-        if numbers.is_empty() || numbers.len() % 2 != 0 {
+        if numbers.is_empty() || !numbers.len().is_multiple_of(2) {
             return Err(bad("rescale", format!("\"{text}\" is not min,max")));
         }
         for pair in numbers.as_chunks::<2>().0 {
@@ -278,11 +282,9 @@ fn holds_classes(layer: &OpenLayer) -> bool {
 fn size(query: &TileQuery, scale: u32) -> Result<u32, BadParameter> {
     let size = match &query.tilesize {
         None => DEFAULT_TILE_PX,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|size| TILE_PX.contains(size))
-            .ok_or_else(|| bad("tilesize", format!("\"{text}\" is not from {} to {}", TILE_PX.start(), TILE_PX.end())))?,
+        Some(text) => text.parse().ok().filter(|size| TILE_PX.contains(size)).ok_or_else(|| {
+            bad("tilesize", format!("\"{text}\" is not from {} to {}", TILE_PX.start(), TILE_PX.end()))
+        })?,
     };
     let side = size * scale;
     if side > MAX_SIDE_PX {

@@ -93,7 +93,10 @@ fn direct(ranges: &[Option<[f64; 2]>], pixels: &Pixels, mask: Option<&[u8]>) -> 
         }
         samples => {
             let of_band = |band: usize| ranges.get(band).copied().flatten();
-            scaled = each_samples!(samples, values => rescaled(values, of_band, pixels.bands));
+            scaled = match samples {
+                Samples::U8(values) => rescaled_u8(values, of_band, pixels.bands),
+                samples => each_samples!(samples, values => rescaled(values, of_band, pixels.bands)),
+            };
             &scaled
         }
     };
@@ -117,12 +120,28 @@ fn with_alpha<const BANDS: usize>(data: &[u8], mask: &[u8]) -> Vec<u8> {
 
 /// To 0..=255: linear, rounded and clamped; without a range, clamped only. NaN becomes 0 (it is masked).
 fn rescaled<T: Sample>(values: &[T], range: impl Fn(usize) -> Option<[f64; 2]>, bands: usize) -> Vec<u8> {
-    let factors: Vec<[f64; 2]> = (0..bands)
-        .map(|band| range(band).map_or([0.0, 1.0], |[min, max]| [min, 255.0 / (max - min)]))
-        .collect();
+    let factors: Vec<[f64; 2]> =
+        (0..bands).map(|band| range(band).map_or([0.0, 1.0], |[min, max]| [min, 255.0 / (max - min)])).collect();
+    let scale = |value: &T, [min, factor]: [f64; 2]| to_byte((value.to_f64() - min) * factor);
+    if let [only] = factors.as_slice() {
+        return values.iter().map(|value| scale(value, *only)).collect();
+    }
     let mut out = Vec::with_capacity(values.len());
     for pixel in values.chunks_exact(bands.max(1)) {
-        out.extend(pixel.iter().zip(&factors).map(|(value, [min, factor])| to_byte((value.to_f64() - min) * factor)));
+        out.extend(pixel.iter().zip(&factors).map(|(value, factor)| scale(value, *factor)));
+    }
+    out
+}
+
+/// The same for 8-bit values, by a table a band.
+fn rescaled_u8(values: &[u8], range: impl Fn(usize) -> Option<[f64; 2]>, bands: usize) -> Vec<u8> {
+    let every: Vec<u8> = (0..=u8::MAX).collect();
+    let tables: Vec<Vec<u8>> = (0..bands).map(|band| rescaled(&every, |_| range(band), 1)).collect();
+    let mut out = values.to_vec();
+    for pixel in out.chunks_exact_mut(bands.max(1)) {
+        for (value, table) in pixel.iter_mut().zip(&tables) {
+            *value = table[usize::from(*value)];
+        }
     }
     out
 }
@@ -148,6 +167,7 @@ mod tests {
     fn each_band_has_its_own_range() {
         let ranges = [[0.0, 10.0], [0.0, 100.0], [0.0, 1000.0]];
         assert_eq!(rescaled(&[10_u16, 10, 1000], |band| Some(ranges[band]), 3), [255, 26, 255]);
+        assert_eq!(rescaled_u8(&[10, 10, 250], |band| Some(ranges[band]), 3), [255, 26, 64]);
     }
 
     #[test]

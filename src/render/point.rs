@@ -7,7 +7,7 @@ use crate::catalog::OpenLayer;
 use crate::cpu::CpuPool;
 use crate::geo::Crs;
 use crate::geo::crs::CrsKind;
-use crate::raster::{Mask, Profile, ReadRequest, Window};
+use crate::raster::{Profile, ReadRequest, Window};
 use crate::warp::Resampling;
 
 /// One value a data band; `None` where there is no data.
@@ -17,9 +17,7 @@ pub type PointValues = Vec<Option<f64>>;
 ///
 /// # Errors
 /// When the source can't be read.
-pub async fn point(
-    pool: &CpuPool, layer: &Arc<OpenLayer>, lon: f64, lat: f64,
-) -> Result<PointValues, RenderError> {
+pub async fn point(pool: &CpuPool, layer: &Arc<OpenLayer>, lon: f64, lat: f64) -> Result<PointValues, RenderError> {
     let bands: Vec<usize> = layer.profile().data_bands().collect();
     let cell = {
         let layer = Arc::clone(layer);
@@ -35,11 +33,7 @@ pub async fn point(
         resampling: Resampling::Nearest,
     };
     let pixels = layer.raster.read(request).await?;
-    let valid = |band: usize| match &pixels.mask {
-        Mask::AllValid => true,
-        Mask::Shared(_, mask) => mask[0] > 0,
-        Mask::PerBand(mask) => mask[band] > 0,
-    };
+    let valid = |band: usize| pixels.mask.is_valid(0, band, bands.len());
     Ok((0..bands.len()).map(|band| valid(band).then(|| pixels.samples.value(band))).collect())
 }
 

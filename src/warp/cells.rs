@@ -102,13 +102,13 @@ impl CellMap {
         for cell_row in rect.y / CELL_PX..(rect.y + rect.height).div_ceil(CELL_PX) {
             for cell_col in rect.x / CELL_PX..(rect.x + rect.width).div_ceil(CELL_PX) {
                 let cell = self.cell(cell_col, cell_row);
-                let (Points::Lattice { cols, rows, .. } | Points::Exact { cols, rows }) = &cell.points else { continue };
+                let (Points::Lattice { cols, rows, .. } | Points::Exact { cols, rows }) = &cell.points else {
+                    continue;
+                };
                 for (col, row) in cols.iter().zip(rows).filter(|(col, row)| col.is_finite() && row.is_finite()) {
                     extent = [extent[0].min(*col), extent[1].min(*row), extent[2].max(*col), extent[3].max(*row)];
                 }
-                for axis in 0..2 {
-                    size[axis] = size[axis].max(cell.size[axis]);
-                }
+                size = [size[0].max(cell.size[0]), size[1].max(cell.size[1])];
             }
         }
         (extent[0] <= extent[2]).then_some((extent, size))
@@ -134,7 +134,8 @@ impl Points {
             Self::Lattice { divisions, cols, rows } => {
                 let (step, side) = (CELL_PX / divisions, divisions + 1);
                 let (top, down) = (row / step * side, ((row % step) as f64 + 0.5) / step as f64);
-                let between = |values: &[f64], i: usize| values[top + i] + (values[top + side + i] - values[top + i]) * down;
+                let between =
+                    |values: &[f64], i: usize| values[top + i] + (values[top + side + i] - values[top + i]) * down;
                 for (values, out) in [(cols, cols_out), (rows, rows_out)] {
                     for square in start / step..end.div_ceil(step) {
                         let (left, right) = (between(values, square), between(values, square + 1));
@@ -171,7 +172,8 @@ fn refine(
         let (mut x, mut y) = lattice(grid, left, top, CELL_PX, finer);
         projector.positions(&mut x, &mut y)?;
         let (finer_cols, finer_rows) = (over(&x, scale[0]), over(&y, scale[1]));
-        let error = interpolation_error(&cols, &finer_cols, divisions).max(interpolation_error(&rows, &finer_rows, divisions));
+        let error =
+            interpolation_error(&cols, &finer_cols, divisions).max(interpolation_error(&rows, &finer_rows, divisions));
         if error <= TOLERANCE_PX {
             let size = size_of_pixels_in(&cols, &rows, divisions);
             return Ok(Cell { points: Points::Lattice { divisions, cols, rows }, size });
@@ -211,7 +213,13 @@ fn interpolation_error(coarse: &[f64], fine: &[f64], divisions: usize) -> f64 {
             let corners = [(r0, c0), (r0, c1), (r1, c0), (r1, c1)].map(|(r, c)| coarse[r * side + c]);
             let error = (corners.iter().sum::<f64>() / 4.0 - fine[row * fine_side + col]).abs();
             // NaN counts as wrong
-            worst = if error <= worst { worst } else if error.is_nan() { f64::INFINITY } else { error };
+            worst = if error <= worst {
+                worst
+            } else if error.is_nan() {
+                f64::INFINITY
+            } else {
+                error
+            };
         }
     }
     worst
@@ -232,8 +240,7 @@ fn point(grid: &OutputGrid, col: usize, row: usize, offset: f64) -> (f64, f64) {
 }
 
 fn lon_lat_box(grid: &OutputGrid, left: usize, top: usize) -> [f64; 4] {
-    let ((west, north), (east, south)) =
-        (point(grid, left, top, 0.0), point(grid, left + CELL_PX, top + CELL_PX, 0.0));
+    let ((west, north), (east, south)) = (point(grid, left, top, 0.0), point(grid, left + CELL_PX, top + CELL_PX, 0.0));
     [mercator_x_to_lon(west), mercator_y_to_lat(south), mercator_x_to_lon(east), mercator_y_to_lat(north)]
 }
 

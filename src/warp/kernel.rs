@@ -42,14 +42,12 @@ pub fn taps(resampling: Resampling, center: f64, size: f64, weights: &mut Vec<f6
             let (low, high) = (center - size / 2.0, center + size / 2.0);
             let first = low.floor() as i64;
             let last = (high.ceil() as i64 - 1).max(first);
-            weights.extend((first..=last).map(|i| (high.min(i as f64 + 1.0) - low.max(i as f64)).max(0.0)));
-            if weights[weights.len() - (last - first + 1) as usize..].iter().all(|w| *w <= 0.0) {
+            if high <= low {
                 // a footprint without extent: the pixel under the centre
-                let start = weights.len() - (last - first + 1) as usize;
-                weights.truncate(start);
                 weights.push(1.0);
                 return center.floor() as i64;
             }
+            weights.extend((first..=last).map(|i| (high.min(i as f64 + 1.0) - low.max(i as f64)).max(0.0)));
             first
         }
         Resampling::Bilinear | Resampling::Cubic | Resampling::Lanczos => {
@@ -123,9 +121,7 @@ pub struct AxisTaps<A> {
 
 impl<A: Accumulator> AxisTaps<A> {
     /// `start` and `length` are what was read along this axis; taps outside it are outside the raster and dropped.
-    pub fn new(
-        resampling: Resampling, centers: &[f64], sizes: &[f64], start: i64, length: usize,
-    ) -> Self {
+    pub fn new(resampling: Resampling, centers: &[f64], sizes: &[f64], start: i64, length: usize) -> Self {
         let outputs = centers.len();
         let mut taps = Self {
             first: Vec::with_capacity(outputs),
@@ -140,7 +136,8 @@ impl<A: Accumulator> AxisTaps<A> {
         for (center, size) in centers.iter().zip(sizes) {
             raw.clear();
             let offset = all.len();
-            let first = if center.is_finite() { super::kernel::taps(resampling, *center, *size, &mut raw) } else { start };
+            let first =
+                if center.is_finite() { super::kernel::taps(resampling, *center, *size, &mut raw) } else { start };
             let kept = clip(first, &raw, start, length);
             let total: f64 = raw[kept.clone()].iter().sum();
             let local = first + i64::try_from(kept.start).unwrap_or(0) - start;
@@ -148,7 +145,7 @@ impl<A: Accumulator> AxisTaps<A> {
             if inside {
                 all.extend(raw[kept].iter().map(|w| w / total));
             }
-            taps.first.push(usize::try_from(local).unwrap_or(0));
+            taps.first.push(usize::try_from(local).ok().filter(|_| inside).unwrap_or(0));
             taps.inside.push(inside);
             ranges.push(offset..all.len());
         }
@@ -247,14 +244,16 @@ pub trait Filterable: crate::raster::Sample {
 }
 
 macro_rules! filterable_by_f32 {
-    ($($type:ident + $offset:literal),*) => {$(
+    ($($type:ident + $offset:literal + $offset_and_half:literal),*) => {$(
         impl Filterable for $type {
             type Acc = f32;
             fn load(self) -> f32 { f32::from(self) }
             /// Adds an offset that makes every value positive, so that truncation rounds: `floor` is a call.
             #[expect(clippy::cast_possible_truncation, reason = "clamped")]
+            #[expect(clippy::allow_attributes, reason = "signed types lose no sign")]
+            #[allow(clippy::cast_sign_loss, reason = "clamped")]
             fn store(value: f32) -> Self {
-                let rounded = (value + ($offset as f32 + 0.5)) as i32 - $offset;
+                let rounded = (value + $offset_and_half) as i32 - $offset;
                 rounded.clamp(i32::from($type::MIN), i32::from($type::MAX)) as $type
             }
         }
@@ -271,7 +270,7 @@ macro_rules! filterable_by_f64 {
     )*};
 }
 
-filterable_by_f32!(u8 + 1024, i8 + 1024, u16 + 131_072, i16 + 131_072);
+filterable_by_f32!(u8 + 1024 + 1024.5, i8 + 1024 + 1024.5, u16 + 131_072 + 131_072.5, i16 + 131_072 + 131_072.5);
 filterable_by_f64!(u32, i32, u64, i64, f32, f64);
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub use target::Target;
 use mapping::Mapping;
 
 use crate::each_samples;
-use crate::raster::Pixels;
+use crate::raster::{Pixels, Samples};
 
 /// How pixels are made from source pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -45,8 +45,7 @@ pub enum Resampling {
 
 impl Resampling {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 6] =
-        [Self::Nearest, Self::Bilinear, Self::Cubic, Self::Lanczos, Self::Average, Self::Mode];
+    pub const ALL: [Self; 6] = [Self::Nearest, Self::Bilinear, Self::Cubic, Self::Lanczos, Self::Average, Self::Mode];
 
     /// Whether it makes values that the source does not have.
     #[must_use]
@@ -122,6 +121,23 @@ pub fn resample(plan: &BlockPlan, part: &Part, source: &Pixels, target: &mut Tar
             (_, Mapping::Cells(cells)) => per_pixel::fill(plan.resampling, cells, part, values, source, rows),
         }
     }));
+    if let (Resampling::Bilinear | Resampling::Average, Samples::F64(values)) = (plan.resampling, &source.samples) {
+        target.clamp(at, size, &ranges(values, source));
+    }
+}
+
+/// Smallest and largest valid value by band. Narrower types need no clamping to them: what sums in `f64` are off
+/// by vanishes when it is rounded to the type.
+fn ranges(values: &[f64], source: &Pixels) -> Vec<[f64; 2]> {
+    let mut ranges = vec![[f64::INFINITY, f64::NEG_INFINITY]; source.bands];
+    for (index, pixel) in values.chunks_exact(source.bands).enumerate() {
+        for (band, (value, range)) in pixel.iter().zip(&mut ranges).enumerate() {
+            if source.mask.is_valid(index, band, source.bands) {
+                *range = [range[0].min(*value), range[1].max(*value)];
+            }
+        }
+    }
+    ranges
 }
 
 #[cfg(test)]

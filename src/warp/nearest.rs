@@ -45,13 +45,12 @@ pub fn fill<T: Sample>(plan: &BlockPlan, part: &Part, values: &[T], source: &Pix
 }
 
 /// The pixel of what was read that holds a position.
-#[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, and NaN is none")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; a float cast saturates")]
+#[expect(clippy::cast_precision_loss, reason = "positions are far below 2^52")]
 fn index_in(position: f64, start: i64, length: usize) -> usize {
-    if position.is_nan() {
-        return OUTSIDE;
-    }
-    let index = (position.floor() as i64).saturating_sub(start);
-    usize::try_from(index).ok().filter(|index| *index < length).unwrap_or(OUTSIDE)
+    let from_start = position - start as f64;
+    let index = if from_start >= 0.0 { from_start as usize } else { OUTSIDE };
+    if index < length { index } else { OUTSIDE }
 }
 
 fn copy<T: Sample>(pixels: &[usize], values: &[T], source: &Pixels, out: &mut Rows<'_, T>, row: usize) {

@@ -1,10 +1,10 @@
 //! Kernels when every output pixel has a position of its own.
 
-use super::cells::CellMap;
+use super::cells::{CELL_PX, CellMap};
 use super::kernel::{self, Accumulator, Filterable};
 use super::separable::validity;
 use super::target::Rows;
-use super::{Part, Resampling};
+use super::{Part, Resampling, SourceWindow};
 use crate::raster::{Mask, MaskKind, Pixels};
 
 /// Normalised weights of one output pixel along one axis, inside what was read.
@@ -38,6 +38,17 @@ impl<A: Accumulator> Taps<A> {
 
 /// Filters what was read for a part of a block.
 pub fn fill<T: Filterable>(
+    resampling: Resampling, cells: &CellMap, part: &Part, values: &[T], source: &Pixels, out: Rows<'_, T>,
+) {
+    match source.bands {
+        1 => fill_bands::<T, 1>(resampling, cells, part, values, source, out),
+        3 => fill_bands::<T, 3>(resampling, cells, part, values, source, out),
+        _ => fill_bands::<T, 0>(resampling, cells, part, values, source, out),
+    }
+}
+
+/// `BANDS` is the number of bands where that is worth a loop of its own, 0 for any.
+fn fill_bands<T: Filterable, const BANDS: usize>(
     resampling: Resampling, cells: &CellMap, part: &Part, values: &[T], source: &Pixels, mut out: Rows<'_, T>,
 ) {
     let (rect, window) = (part.rect, part.window);
@@ -45,18 +56,100 @@ pub fn fill<T: Filterable>(
     let (mut across, mut down) = (Taps::<T::Acc>::new(), Taps::<T::Acc>::new());
     let mut sums = vec![T::Acc::default(); source.bands * 2];
     let fill = std::mem::take(&mut out.fill);
+    let all_valid = source.mask == Mask::AllValid;
+    let shared_mask = if let Mask::Shared(_, mask) = &source.mask { Some(mask.as_slice()) } else { None };
     for row in 0..rect.height {
         cells.row(rect.y + row, rect.x, rect.x + rect.width, &mut cols, &mut rows);
         let (samples, mask) = out.row(row);
-        for (col, (pixel, flag)) in samples.chunks_exact_mut(source.bands).zip(mask).enumerate() {
-            let [size_x, size_y] = cells.size(rect.x + col, rect.y + row);
-            if across.set(resampling, cols[col], size_x, window.col, window.width)
-                && down.set(resampling, rows[col], size_y, window.row, window.height)
-            {
-                *flag = weigh(&across, &down, values, source, &fill, &mut sums, pixel);
+        for run in cell_runs(rect.x, rect.width) {
+            let [size_x, size_y] = cells.size(rect.x + run.start, rect.y + row);
+            let native = kernel::widening(size_x).max(kernel::widening(size_y)) <= 1.0;
+            let one_mask = all_valid || shared_mask.is_some();
+            let between_four = BANDS > 0 && one_mask && native && resampling == Resampling::Bilinear;
+            for col in run {
+                let pixel = &mut samples[col * source.bands..(col + 1) * source.bands];
+                if between_four && interpolate::<T, BANDS>(cols[col], rows[col], window, values, shared_mask, pixel) {
+                    mask[col] = 255;
+                } else if across.set(resampling, cols[col], size_x, window.col, window.width)
+                    && down.set(resampling, rows[col], size_y, window.row, window.height)
+                {
+                    mask[col] = if BANDS > 0 && all_valid {
+                        weigh_valid::<T, BANDS>(&across, &down, values, source.width, pixel)
+                    } else {
+                        weigh(&across, &down, values, source, &fill, &mut sums, pixel)
+                    };
+                }
             }
         }
     }
+}
+
+/// The columns of a rectangle, cell by cell, counted from its left.
+fn cell_runs(left: usize, width: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let first = left / CELL_PX;
+    (first..(left + width).div_ceil(CELL_PX))
+        .map(move |cell| (cell * CELL_PX).max(left) - left..((cell + 1) * CELL_PX).min(left + width) - left)
+}
+
+/// Bilinear between the four pixels around a position; false when they are not all there and valid.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; a float cast saturates")]
+#[expect(clippy::cast_precision_loss, reason = "positions are far below 2^52")]
+fn interpolate<T: Filterable, const BANDS: usize>(
+    col: f64, row: f64, window: SourceWindow, values: &[T], mask: Option<&[u8]>, out: &mut [T],
+) -> bool {
+    let (x, y) = (col - 0.5 - window.col as f64, row - 0.5 - window.row as f64);
+    if !(x >= 0.0 && y >= 0.0) {
+        return false;
+    }
+    let (col, row) = (x as usize, y as usize);
+    if col + 1 >= window.width || row + 1 >= window.height {
+        return false;
+    }
+    let first = row * window.width + col;
+    let below = first + window.width;
+    if mask.is_some_and(|mask| mask[first..first + 2] != [255; 2] || mask[below..below + 2] != [255; 2]) {
+        return false;
+    }
+    let (right, down) = (x - col as f64, y - row as f64);
+    let weights = [(1.0 - right) * (1.0 - down), right * (1.0 - down), (1.0 - right) * down, right * down];
+    let (pixels, _) = values.as_chunks::<BANDS>();
+    let (Some([a, b]), Some([c, d])) = (pixels[first..].first_chunk::<2>(), pixels[below..].first_chunk::<2>()) else {
+        return false;
+    };
+    let weights = weights.map(T::Acc::from_f64);
+    for (band, sample) in out.iter_mut().enumerate().take(BANDS) {
+        let sum = T::Acc::default()
+            .add_product(weights[0], a[band].load())
+            .add_product(weights[1], b[band].load())
+            .add_product(weights[2], c[band].load())
+            .add_product(weights[3], d[band].load());
+        *sample = T::store(sum);
+    }
+    true
+}
+
+/// Sums and stores one output pixel of a source that is valid everywhere.
+fn weigh_valid<T: Filterable, const BANDS: usize>(
+    across: &Taps<T::Acc>, down: &Taps<T::Acc>, values: &[T], width: usize, out: &mut [T],
+) -> u8 {
+    let (pixels, _) = values.as_chunks::<BANDS>();
+    let mut sums = [T::Acc::default(); BANDS];
+    for (line, down) in (down.first..).zip(&down.weights) {
+        let first = line * width + across.first;
+        let mut line_sums = [T::Acc::default(); BANDS];
+        for (weight, pixel) in across.weights.iter().zip(&pixels[first..first + across.weights.len()]) {
+            for (sum, value) in line_sums.iter_mut().zip(pixel) {
+                *sum = sum.add_product(*weight, value.load());
+            }
+        }
+        for (sum, line_sum) in sums.iter_mut().zip(line_sums) {
+            *sum = sum.add_product(*down, line_sum);
+        }
+    }
+    for (sample, sum) in out.iter_mut().zip(sums) {
+        *sample = T::store(sum);
+    }
+    255
 }
 
 /// Sums one output pixel and stores it; gives its validity.

@@ -112,8 +112,7 @@ impl BlockPlan {
             }
             Mapping::Cells(cells) => Mapping::Cells(cells.refined(&projector, grid, &profile.bounds, scale)?),
         };
-        let mut plan =
-            Self { level, decimation, size, wraps: wraps(profile), resampling, mapping, parts: Vec::new() };
+        let mut plan = Self { level, decimation, size, wraps: wraps(profile), resampling, mapping, parts: Vec::new() };
         plan.split(rect, pixel_bytes);
         Ok(plan)
     }
@@ -141,8 +140,7 @@ impl BlockPlan {
             }
             Mapping::Cells(cells) => cells.extent(rect)?,
         };
-        let (reach_x, reach_y) =
-            (kernel::radius(self.resampling, size_x), kernel::radius(self.resampling, size_y));
+        let (reach_x, reach_y) = (kernel::radius(self.resampling, size_x), kernel::radius(self.resampling, size_y));
         let (col, width) = span(left - reach_x, right + reach_x, self.size.width, self.wraps)?;
         let (row, height) = span(top - reach_y, bottom + reach_y, self.size.height, false)?;
         Some(SourceWindow { col, row, width, height })
@@ -150,7 +148,8 @@ impl BlockPlan {
 }
 
 /// Whole pixels from `low` to `high`, kept inside `0..size` unless columns wrap around.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "clamped to the level's size")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the level's size")]
+#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
 fn span(low: f64, high: f64, size: usize, wraps: bool) -> Option<(i64, usize)> {
     let size = size as f64;
     // A kernel that ends between two centres needs neither; one pixel of slack covers rounding.
@@ -161,7 +160,7 @@ fn span(low: f64, high: f64, size: usize, wraps: bool) -> Option<(i64, usize)> {
     } else {
         (low, high) = (low.max(0.0), high.min(size));
     }
-    (low < high).then(|| (low as i64, (high - low) as usize))
+    if low < high { Some((low as i64, (high - low) as usize)) } else { None }
 }
 
 fn axis_extent(axis: &Axis, start: usize, length: usize) -> (f64, f64, f64) {

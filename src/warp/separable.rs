@@ -15,7 +15,13 @@ pub fn fill<T: Filterable>(
 ) {
     let (rect, window) = (part.rect, part.window);
     let taps = |axis: &Axis, from: usize, count: usize, start: i64, length: usize| {
-        AxisTaps::<T::Acc>::new(resampling, &axis.center[from..from + count], &axis.size[from..from + count], start, length)
+        AxisTaps::<T::Acc>::new(
+            resampling,
+            &axis.center[from..from + count],
+            &axis.size[from..from + count],
+            start,
+            length,
+        )
     };
     let across = taps(cols, rect.x, rect.width, window.col, window.width);
     let down = taps(rows, rect.y, rect.height, window.row, window.height);
@@ -93,7 +99,9 @@ impl Channels {
             Mask::PerBand(mask) => {
                 let flags = mask[pixels.start * self.bands..pixels.end * self.bands].chunks_exact(self.bands);
                 for (pixel, flags) in samples.chunks_exact(self.bands).zip(flags) {
-                    out.extend(pixel.iter().zip(flags).map(|(value, flag)| if *flag == 0 { zero } else { value.load() }));
+                    out.extend(
+                        pixel.iter().zip(flags).map(|(value, flag)| if *flag == 0 { zero } else { value.load() }),
+                    );
                     out.extend(flags.iter().map(|flag| share(*flag)));
                 }
             }
@@ -160,7 +168,13 @@ impl Channels {
 pub fn validity(kind: MaskKind, share: f64) -> u8 {
     match kind {
         // a hair below one half: a pixel centre on the border of two source pixels must not flicker
-        MaskKind::Binary => if share >= 0.499_99 { 255 } else { 0 },
+        MaskKind::Binary => {
+            if share >= 0.499_99 {
+                255
+            } else {
+                0
+            }
+        }
         MaskKind::Alpha => (share * 255.0 + 0.5) as u8,
     }
 }

@@ -14,10 +14,7 @@ use super::*;
 #[case::a_list_of_3(json!([255, 128, 0]), [255, 128, 0, 255])]
 #[case::a_list_of_4(json!([255, 128, 0, 0]), [255, 128, 0, 0])]
 fn a_color_is_hex_or_a_list(#[case] color: Value, #[case] expected: Rgba) {
-    assert_eq!(
-        Colormap::from_json(&json!({ "7": color })),
-        Ok(discrete(&[(7, expected)]))
-    );
+    assert_eq!(Colormap::from_json(&json!({ "7": color })), Ok(discrete(&[(7, expected)])));
 }
 
 #[rstest]
@@ -40,9 +37,7 @@ fn an_object_with_a_color_for_each_byte_is_a_lut() {
     let mut object = viridis().to_json();
     assert_eq!(Colormap::from_json(&object), Ok(viridis()));
     object["256"] = json!("#f00");
-    assert!(
-        matches!(Colormap::from_json(&object), Ok(Colormap::Discrete(classes)) if classes.len() == 257)
-    );
+    assert!(matches!(Colormap::from_json(&object), Ok(Colormap::Discrete(classes)) if classes.len() == 257));
 }
 
 #[rstest]
@@ -72,20 +67,13 @@ fn an_object_with_a_color_for_each_byte_is_a_lut() {
 #[case::a_stop_twice(json!([[1, "#f00"], [2, "#f00"], [2, "#00f"]]), "index 2: the value 2 is not above 2, the one before it")]
 #[case::descending_stops(json!([[1, "#f00"], [0.5, "#f00"]]), "index 1: the value 0.5 is not above 1, the one before it")]
 fn a_bad_map_is_refused_with_the_place_and_the_reason(#[case] json: Value, #[case] message: &str) {
-    assert_eq!(
-        Colormap::from_json(&json).map_err(|error| error.to_string()),
-        Err(message.to_owned())
-    );
+    assert_eq!(Colormap::from_json(&json).map_err(|error| error.to_string()), Err(message.to_owned()));
 }
 
 #[test]
 fn what_a_user_wrote_is_shortened_in_a_message() {
-    let message = Colormap::from_json(&json!({ "é".repeat(1_000): "#f00" }))
-        .map_err(|error| error.to_string());
-    assert_eq!(
-        message,
-        Err(format!("key `{}…` is not a whole number", "é".repeat(40)))
-    );
+    let message = Colormap::from_json(&json!({ "é".repeat(1_000): "#f00" })).map_err(|error| error.to_string());
+    assert_eq!(message, Err(format!("key `{}…` is not a whole number", "é".repeat(40))));
 }
 
 #[rstest]
@@ -93,19 +81,13 @@ fn what_a_user_wrote_is_shortened_in_a_message() {
 #[case::of_intervals((0..=1_024).map(|value| json!([[value, value + 1], "#f00"])).collect(), "the colormap has 1025 entries, the limit is 1024")]
 #[case::of_stops((0..=1_024).map(|value| json!([value, "#f00"])).collect(), "the colormap has 1025 entries, the limit is 1024")]
 fn a_map_has_a_largest_size(#[case] mut json: Value, #[case] message: &str) {
-    assert_eq!(
-        Colormap::from_json(&json).map_err(|error| error.to_string()),
-        Err(message.to_owned())
-    );
+    assert_eq!(Colormap::from_json(&json).map_err(|error| error.to_string()), Err(message.to_owned()));
     match &mut json {
         Value::Object(entries) => entries.remove("7"),
         Value::Array(entries) => entries.pop(),
         _ => None,
     };
-    assert!(
-        Colormap::from_json(&json).is_ok(),
-        "one entry fewer is accepted"
-    );
+    assert!(Colormap::from_json(&json).is_ok(), "one entry fewer is accepted");
 }
 
 proptest! {

@@ -7,9 +7,7 @@ use super::*;
 #[test]
 fn a_lut_as_wide_as_it_has_colors_shows_each_once_from_left_to_right() {
     let picture = legend(&viridis(), 256, 2, Orientation::Horizontal);
-    let row: Vec<_> = (0..=255u8)
-        .map(|value| viridis().color(value.into()))
-        .collect();
+    let row: Vec<_> = (0..=255u8).map(|value| viridis().color(value.into())).collect();
     assert_eq!(picture, [row.clone(), row].concat());
 }
 
@@ -24,18 +22,8 @@ fn a_vertical_legend_has_low_values_at_the_bottom() {
 
 #[test]
 fn a_ramp_is_drawn_from_its_first_stop_to_its_last() {
-    let map = ramp(&[
-        (-10.0, [0, 0, 0, 255]),
-        (0.0, [100, 0, 0, 255]),
-        (30.0, [100, 30, 0, 255]),
-    ]);
-    let expected = [
-        [0, 0, 0, 255],
-        [100, 0, 0, 255],
-        [100, 10, 0, 255],
-        [100, 20, 0, 255],
-        [100, 30, 0, 255],
-    ];
+    let map = ramp(&[(-10.0, [0, 0, 0, 255]), (0.0, [100, 0, 0, 255]), (30.0, [100, 30, 0, 255])]);
+    let expected = [[0, 0, 0, 255], [100, 0, 0, 255], [100, 10, 0, 255], [100, 20, 0, 255], [100, 30, 0, 255]];
     assert_eq!(legend(&map, 5, 1, Orientation::Horizontal), expected);
 }
 
@@ -57,17 +45,10 @@ fn swatches_are_equal_and_in_order(#[case] map: Colormap) {
 #[case::no_classes(discrete(&[]), 3, 2, 6)]
 #[case::no_stops(ramp(&[]), 3, 2, 6)]
 fn any_size_of_any_map_can_be_drawn(
-    #[case] map: Colormap,
-    #[case] width: u32,
-    #[case] height: u32,
-    #[case] pixels: usize,
+    #[case] map: Colormap, #[case] width: u32, #[case] height: u32, #[case] pixels: usize,
 ) {
     for orientation in Orientation::ALL {
-        assert_eq!(
-            legend(&map, width, height, orientation).len(),
-            pixels,
-            "{orientation}"
-        );
+        assert_eq!(legend(&map, width, height, orientation).len(), pixels, "{orientation}");
     }
 }
 
@@ -76,11 +57,6 @@ fn an_orientation_is_read_by_its_name() {
     for orientation in Orientation::ALL {
         assert_eq!(orientation.to_string().parse(), Ok(orientation));
     }
-    let error = "sideways"
-        .parse::<Orientation>()
-        .map_err(|error| error.to_string());
-    assert_eq!(
-        error,
-        Err("`sideways` is not an orientation: write horizontal or vertical".to_owned())
-    );
+    let error = "sideways".parse::<Orientation>().map_err(|error| error.to_string());
+    assert_eq!(error, Err("`sideways` is not an orientation: write horizontal or vertical".to_owned()));
 }

@@ -29,10 +29,7 @@ fn a_lut_takes_the_nearest_color(#[case] value: f64, #[case] expected: Rgba) {
 #[case::beyond_integers(1e300, CLEAR)]
 #[case::nan(f64::NAN, CLEAR)]
 fn classes_have_exact_values(#[case] value: f64, #[case] expected: Rgba) {
-    assert_eq!(
-        discrete(&[(1, RED), (-5, GREEN), (300, BLUE)]).color(value),
-        expected
-    );
+    assert_eq!(discrete(&[(1, RED), (-5, GREEN), (300, BLUE)]).color(value), expected);
 }
 
 #[rstest]
@@ -46,12 +43,7 @@ fn classes_have_exact_values(#[case] value: f64, #[case] expected: Rgba) {
 #[case::in_an_open_end(1e300, RED)]
 #[case::nan(f64::NAN, CLEAR)]
 fn intervals_hold_their_minimum_not_their_maximum(#[case] value: f64, #[case] expected: Rgba) {
-    let map = intervals(&[
-        (0.0, 1.0, RED),
-        (1.0, 2.0, GREEN),
-        (1.5, 3.0, BLUE),
-        (4.0, f64::INFINITY, RED),
-    ]);
+    let map = intervals(&[(0.0, 1.0, RED), (1.0, 2.0, GREEN), (1.5, 3.0, BLUE), (4.0, f64::INFINITY, RED)]);
     assert_eq!(map.color(value), expected);
 }
 
@@ -68,11 +60,7 @@ fn intervals_hold_their_minimum_not_their_maximum(#[case] value: f64, #[case] ex
 #[case::minus_infinity(f64::NEG_INFINITY, [0, 0, 0, 0])]
 #[case::nan(f64::NAN, CLEAR)]
 fn a_ramp_is_linear_between_its_stops(#[case] value: f64, #[case] expected: Rgba) {
-    let map = ramp(&[
-        (0.0, [0, 0, 0, 0]),
-        (10.0, [100, 200, 255, 0]),
-        (20.0, [0, 200, 255, 255]),
-    ]);
+    let map = ramp(&[(0.0, [0, 0, 0, 0]), (10.0, [100, 200, 255, 0]), (20.0, [0, 200, 255, 255])]);
     assert_eq!(map.color(value), expected);
 }
 

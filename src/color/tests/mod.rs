@@ -20,21 +20,11 @@ fn discrete(classes: &[(i64, Rgba)]) -> Colormap {
 }
 
 fn intervals(steps: &[(f64, f64, Rgba)]) -> Colormap {
-    Colormap::Intervals(
-        steps
-            .iter()
-            .map(|&(min, max, color)| Interval { min, max, color })
-            .collect(),
-    )
+    Colormap::Intervals(steps.iter().map(|&(min, max, color)| Interval { min, max, color }).collect())
 }
 
 fn ramp(stops: &[(f64, Rgba)]) -> Colormap {
-    Colormap::Ramp(
-        stops
-            .iter()
-            .map(|&(value, color)| Stop { value, color })
-            .collect(),
-    )
+    Colormap::Ramp(stops.iter().map(|&(value, color)| Stop { value, color }).collect())
 }
 
 fn viridis() -> Colormap {
@@ -66,20 +56,12 @@ fn any_colormap() -> impl Strategy<Value = Colormap> {
         (Just(values), vec(any_color(), count))
     });
     prop_oneof![
-        vec(any_color(), 256)
-            .prop_map(|colors| Colormap::Lut(Box::new(colors.try_into().expect("256 colours")))),
+        vec(any_color(), 256).prop_map(|colors| Colormap::Lut(Box::new(colors.try_into().expect("256 colours")))),
         btree_map(class, any_color(), 1..100).prop_map(Colormap::Discrete),
         vec(any_interval(), 1..40).prop_map(Colormap::Intervals),
         stops.prop_map(|(values, colors)| {
             let stops = values.into_iter().zip(colors);
-            Colormap::Ramp(
-                stops
-                    .map(|(value, color)| Stop {
-                        value: f64::from(value) / 2.0,
-                        color,
-                    })
-                    .collect(),
-            )
+            Colormap::Ramp(stops.map(|(value, color)| Stop { value: f64::from(value) / 2.0, color }).collect())
         }),
     ]
 }

@@ -21,10 +21,7 @@ fn colors(name: &str) -> [Rgba; 256] {
 #[case::of_cmocean("thermal", [3, 35, 51], [176, 95, 129], [231, 250, 90])]
 #[case::of_rio_tiler("schwarzwald", [174, 239, 213], [192, 74, 2], [233, 231, 233])]
 fn a_named_map_has_the_colors_of_rio_tiler(
-    #[case] name: &str,
-    #[case] first: [u8; 3],
-    #[case] middle: [u8; 3],
-    #[case] last: [u8; 3],
+    #[case] name: &str, #[case] first: [u8; 3], #[case] middle: [u8; 3], #[case] last: [u8; 3],
 ) {
     let colors = colors(name);
     for (value, [r, g, b]) in [(0, first), (128, middle), (255, last)] {
@@ -40,12 +37,7 @@ fn a_named_map_has_the_colors_of_rio_tiler(
 #[test]
 fn every_color_of_every_map_is_that_of_rio_tiler() {
     let bytes = names().flat_map(colors).flatten();
-    assert_eq!(
-        bytes.fold(0u32, |sum, byte| sum
-            .wrapping_mul(31)
-            .wrapping_add(byte.into())),
-        161_624_013
-    );
+    assert_eq!(bytes.fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())), 161_624_013);
 }
 
 // ls rio_tiler/cmap_data/*.npy | wc -l   (rio-tiler 9.4.12)
@@ -61,10 +53,7 @@ fn there_are_as_many_names_as_in_rio_tiler_in_order_and_each_loads() {
 
 #[rstest]
 fn most_maps_with_r_are_the_exact_reverse(
-    #[values(
-        "viridis", "magma", "turbo", "coolwarm", "hsv", "reds", "thermal", "balance", "cividis"
-    )]
-    name: &str,
+    #[values("viridis", "magma", "turbo", "coolwarm", "hsv", "reds", "thermal", "balance", "cividis")] name: &str,
 ) {
     let mut reversed = colors(name);
     reversed.reverse();

@@ -11,47 +11,26 @@ fn pixels(painted: Painted) -> Vec<Rgba> {
         Painted::Rgba(bytes) => bytes.as_chunks().0.to_vec(),
         Painted::Palette { indices, palette } => {
             assert!(palette.len() <= 256);
-            assert!(
-                palette.is_sorted_by_key(|color| color[3] == 255),
-                "opaque colours come last"
-            );
+            assert!(palette.is_sorted_by_key(|color| color[3] == 255), "opaque colours come last");
             for (index, color) in (0..=255).zip(&palette) {
                 assert!(indices.contains(&index), "{color:?} occurs");
-                assert_eq!(
-                    palette.iter().filter(|other| *other == color).count(),
-                    1,
-                    "{color:?} is there once"
-                );
+                assert_eq!(palette.iter().filter(|other| *other == color).count(), 1, "{color:?} is there once");
             }
-            indices
-                .iter()
-                .map(|index| palette[usize::from(*index)])
-                .collect()
+            indices.iter().map(|index| palette[usize::from(*index)]).collect()
         }
     }
 }
 
 /// The slow definition of a painted pixel.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of a byte is a byte"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a byte is a byte")]
 fn pixel(map: &Colormap, value: f64, valid: u8) -> Rgba {
     let [r, g, b, alpha] = map.color(value);
     let scaled = (f64::from(alpha) * f64::from(valid) / 255.0).round() as u8;
-    if valid == 0 {
-        TRANSPARENT
-    } else {
-        [r, g, b, scaled]
-    }
+    if valid == 0 { TRANSPARENT } else { [r, g, b, scaled] }
 }
 
 fn distinct(pixels: &[Rgba]) -> usize {
-    pixels
-        .iter()
-        .collect::<std::collections::BTreeSet<_>>()
-        .len()
+    pixels.iter().collect::<std::collections::BTreeSet<_>>().len()
 }
 
 fn any_validity() -> impl Strategy<Value = u8> {
@@ -67,10 +46,7 @@ fn masked<T: std::fmt::Debug + Clone>(
         let values: Vec<T> = pixels.iter().map(|pixel| pixel.0.clone()).collect();
         let soft: Vec<u8> = pixels.iter().map(|pixel| pixel.1).collect();
         let hard = pixels.iter().map(|pixel| pixel.2).collect();
-        (
-            Just(values),
-            prop_oneof![Just(None), Just(Some(soft)), Just(Some(hard))],
-        )
+        (Just(values), prop_oneof![Just(None), Just(Some(soft)), Just(Some(hard))])
     })
 }
 
@@ -120,9 +96,7 @@ fn grays() -> Colormap {
 #[case::with_few_colors(vec![7, 7, 9], Some(vec![255, 127, 255]), Some(3))]
 #[case::with_no_pixels(vec![], Some(vec![]), Some(0))]
 fn a_picture_has_a_palette_while_its_colors_fit(
-    #[case] values: Vec<u8>,
-    #[case] mask: Option<Vec<u8>>,
-    #[case] expected: Option<usize>,
+    #[case] values: Vec<u8>, #[case] mask: Option<Vec<u8>>, #[case] expected: Option<usize>,
 ) {
     let painted = paint_u8(&grays(), &values, mask.as_deref());
     let colors = match &painted {
@@ -139,13 +113,7 @@ fn a_palette_has_no_data_then_translucent_then_opaque_colors_each_by_value() {
     let map = discrete(&[(1, BLUE), (2, half), (3, RED), (4, BLUE), (5, GREEN)]);
     let painted = paint_u8(&map, &[5, 4, 3, 2, 9, 1], None);
     let palette = vec![TRANSPARENT, half, BLUE, RED, GREEN];
-    assert_eq!(
-        painted,
-        Painted::Palette {
-            indices: vec![4, 2, 3, 1, 0, 2],
-            palette
-        }
-    );
+    assert_eq!(painted, Painted::Palette { indices: vec![4, 2, 3, 1, 0, 2], palette });
 }
 
 #[test]
@@ -153,8 +121,5 @@ fn a_soft_edge_scales_the_alpha_of_the_map_and_rounds() {
     let map = discrete(&[(1, [10, 20, 30, 200]), (2, RED)]);
     let painted = paint(&map, &[1u16, 2, 2], Some(&[100, 1, 0]));
     // 200 * 100 / 255 = 78.4
-    assert_eq!(
-        pixels(painted),
-        [[10, 20, 30, 78], [255, 0, 0, 1], TRANSPARENT]
-    );
+    assert_eq!(pixels(painted), [[10, 20, 30, 78], [255, 0, 0, 1], TRANSPARENT]);
 }

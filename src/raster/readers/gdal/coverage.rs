@@ -149,7 +149,7 @@ fn parse_sources(xml: &str) -> Option<Vec<VrtSource>> {
 
 const SOURCE_SUFFIX: &str = "Source";
 
-/// SimpleSource, ComplexSource, AveragedSource, KernelFilteredSource, NoDataFromMaskSource.
+/// `SimpleSource`, `ComplexSource`, `AveragedSource`, `KernelFilteredSource`, `NoDataFromMaskSource`.
 fn is_source(tag: &BytesStart<'_>) -> bool {
     tag.name().as_ref().ends_with(SOURCE_SUFFIX)
 }

@@ -16,7 +16,8 @@ pub struct Opened {
 
 impl Opened {
     pub fn open(origin: &str) -> Result<Self, RasterError> {
-        let flags = GdalOpenFlags::GDAL_OF_RASTER | GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
+        let flags =
+            GdalOpenFlags::GDAL_OF_RASTER | GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
         let options = DatasetOptions { open_flags: flags, ..DatasetOptions::default() };
         let dataset = Dataset::open_ex(origin, options).map_err(|error| open_error(origin, &error))?;
         if dataset.raster_count() == 0 {
@@ -33,8 +34,11 @@ impl Opened {
 /// GDAL's words, without its wrapping.
 pub fn reason(error: &gdal::errors::GdalError) -> String {
     match error {
-        gdal::errors::GdalError::CplError { msg, .. } if !msg.is_empty() => msg.trim().to_owned(),
-        gdal::errors::GdalError::NullPointer { msg, .. } if !msg.is_empty() => msg.trim().to_owned(),
+        gdal::errors::GdalError::CplError { msg, .. } | gdal::errors::GdalError::NullPointer { msg, .. }
+            if !msg.is_empty() =>
+        {
+            msg.trim().to_owned()
+        }
         other => other.to_string(),
     }
 }

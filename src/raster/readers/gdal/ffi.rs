@@ -84,8 +84,7 @@ fn whole_window(window: FloatWindow, (cols, rows): (usize, usize)) -> Result<[c_
         let last = ((start + length - 1e-6).ceil() as c_int).clamp(first + 1, size);
         Ok([first, last - first])
     };
-    let ([col, width], [row, height]) =
-        (side(window.col, window.width, cols)?, side(window.row, window.height, rows)?);
+    let ([col, width], [row, height]) = (side(window.col, window.width, cols)?, side(window.row, window.height, rows)?);
     Ok([col, row, width, height])
 }
 
@@ -145,7 +144,7 @@ fn last_error() -> GdalError {
         gdal_sys::CPLErrorReset();
         (number, text)
     };
-    GdalError::CplError { class: gdal_sys::CPLErr::CE_Failure.into(), number, msg }
+    GdalError::CplError { class: gdal_sys::CPLErr::CE_Failure, number, msg }
 }
 
 fn int(value: usize) -> Result<c_int> {

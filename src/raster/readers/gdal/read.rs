@@ -18,8 +18,7 @@ pub fn window(
     opened: &Opened, profile: &Profile, coverage: &Coverage, request: &ReadRequest,
 ) -> Result<Pixels, RasterError> {
     let read = WindowRead::new(opened, profile, request);
-    read.pixels(coverage)
-        .map_err(|error| RasterError::Read { origin: profile.origin.clone(), reason: reason(&error) })
+    read.pixels(coverage).map_err(|error| RasterError::Read { origin: profile.origin.clone(), reason: reason(&error) })
 }
 
 /// One read under way.
@@ -160,7 +159,9 @@ impl<'a> WindowRead<'a> {
         match self.request.resampling {
             Resampling::Nearest => ResampleAlg::NearestNeighbour,
             Resampling::Mode => ResampleAlg::Mode,
-            Resampling::Bilinear | Resampling::Cubic | Resampling::Lanczos | Resampling::Average => ResampleAlg::Average,
+            Resampling::Bilinear | Resampling::Cubic | Resampling::Lanczos | Resampling::Average => {
+                ResampleAlg::Average
+            }
         }
     }
 }

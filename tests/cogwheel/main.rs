@@ -1,0 +1,18 @@
+//! The behaviour of Cogwheel, seen from outside: through `build_app`, or through the real binary.
+//!
+//! One binary, a module a subject. `tests/fixtures/README.md` says what the rasters hold.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "a test stops where it can't go on, and its numbers are small and exact"
+)]
+
+mod support;
+
+mod oracle;
+mod placement;
+mod seams;

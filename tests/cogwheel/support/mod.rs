@@ -1,0 +1,134 @@
+//! What every module shares: maps over the fixtures, requests through the router, and reading the answers.
+
+pub mod geo;
+pub mod made;
+pub mod npy;
+pub mod picture;
+pub mod server;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Once, OnceLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, Request};
+use cogwheel::catalog::Catalog;
+use cogwheel::config::LayersFile;
+use cogwheel::cpu::CpuPool;
+use cogwheel::http::{AppState, HttpSettings, build_app};
+use cogwheel::raster::readers::gdal;
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+
+pub use npy::Array;
+pub use picture::Picture;
+
+/// Decoded blocks that all tests share, in megabytes.
+const BLOCK_CACHE_MB: u32 = 64;
+
+/// All kernels.
+pub const KERNELS: [&str; 6] = ["nearest", "bilinear", "cubic", "lanczos", "average", "mode"];
+
+/// The folder of the fixtures.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// GDAL as the binary sets it up.
+pub fn set_up_gdal() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| gdal::configure(BLOCK_CACHE_MB));
+}
+
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().unwrap())
+}
+
+fn pool() -> CpuPool {
+    static POOL: OnceLock<CpuPool> = OnceLock::new();
+    POOL.get_or_init(|| CpuPool::new(4).unwrap()).clone()
+}
+
+/// A running application.
+pub struct Maps(Router);
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Maps {
+    /// One layer, `it`, over a fixture.
+    pub fn of(file: &str) -> Self {
+        Self::with(file, "")
+    }
+
+    /// The same with more lines of configuration.
+    pub fn with(file: &str, settings: &str) -> Self {
+        Self::from_toml(&format!("[layers.it]\nsource = '{file}'\n{settings}"))
+    }
+
+    /// As many layers as a configuration declares; its paths are relative to the fixtures.
+    pub fn from_toml(text: &str) -> Self {
+        set_up_gdal();
+        let file = LayersFile::parse(text, "test.toml", &fixtures()).unwrap();
+        let settings = HttpSettings {
+            cors_origins: vec!["*".to_owned()],
+            request_timeout: Duration::from_secs(120),
+            empty_tile: 200,
+        };
+        Self(build_app(AppState::new(Catalog::new(file, &pool()), pool(), settings)))
+    }
+
+    /// GET of any path.
+    pub fn get(&self, path: &str) -> Answer {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        runtime().block_on(async {
+            let response = self.0.clone().oneshot(request).await.unwrap();
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            Answer { status, headers, body }
+        })
+    }
+
+    /// Raw values of a tile of `it`; `tile` is `z/x/y` or `z/x/y@2x`, `query` may be empty.
+    pub fn npy(&self, tile: &str, query: &str) -> Array {
+        Array::parse(&self.get(&format!("/tiles/it/{tile}.npy?{query}")).ok())
+    }
+
+    /// A picture of a tile of `it`.
+    pub fn png(&self, tile: &str, query: &str) -> Picture {
+        Picture::parse(&self.get(&format!("/tiles/it/{tile}.png?{query}")).ok())
+    }
+
+    /// The answer to a request for a tile that must fail.
+    pub fn refused(&self, tile: &str, query: &str) -> Answer {
+        let answer = self.get(&format!("/tiles/it/{tile}?{query}"));
+        assert!(answer.status >= 400, "{tile}?{query} was answered with {}", answer.status);
+        answer
+    }
+}
+
+impl Answer {
+    /// The body of a success.
+    pub fn ok(&self) -> Bytes {
+        assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
+        self.body.clone()
+    }
+
+    /// The `detail` of an error.
+    pub fn detail(&self) -> String {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        body["detail"].as_str().unwrap().to_owned()
+    }
+
+    /// A header, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
