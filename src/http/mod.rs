@@ -29,7 +29,7 @@ use crate::catalog::Catalog;
 use crate::cpu::CpuPool;
 
 /// Renders in flight for each worker: enough to keep it busy while others wait for data, and a bound on memory.
-const RENDERS_PER_WORKER: usize = 4;
+const RENDERS_PER_WORKER: usize = 2;
 
 /// What every handler shares; cheap to clone.
 #[derive(Clone)]

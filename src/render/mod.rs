@@ -62,7 +62,7 @@ pub async fn tile(
         .run(move || match options.format {
             TileFormat::Npy => Ok(encode::npy(&pixels, options.return_mask)),
             TileFormat::Png => {
-                let picture = style.paint(&pixels, options.return_mask);
+                let picture = style.paint(pixels, options.return_mask);
                 encode::png(&picture, options.size_px, options.size_px)
             }
         })

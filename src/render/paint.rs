@@ -1,5 +1,7 @@
 //! From values to a picture of 8-bit channels.
 
+use std::borrow::Cow;
+
 use super::RenderOptions;
 use super::options::{Rescale, Style};
 use crate::catalog::OpenLayer;
@@ -36,12 +38,11 @@ impl Brush {
     }
 
     /// Paints; without `mask` every pixel is opaque.
-    pub fn paint(&self, pixels: &Pixels, mask: bool) -> Picture {
-        let mask = if mask { pixels.pixel_mask() } else { None };
-        let mask = mask.as_deref();
+    pub fn paint(&self, pixels: Pixels, mask: bool) -> Picture {
+        let opacity = if mask { pixels.pixel_mask().map(Cow::into_owned) } else { None };
         match self {
-            Self::Mapped(map, range) => through(map, *range, &pixels.samples, mask),
-            Self::Direct(ranges) => direct(ranges, pixels, mask),
+            Self::Mapped(map, range) => through(map, *range, &pixels.samples, opacity.as_deref()),
+            Self::Direct(ranges) => direct(ranges, pixels, opacity.as_deref()),
         }
     }
 }
@@ -83,28 +84,18 @@ fn as_f64<T: Sample>(values: &[T]) -> Vec<f64> {
     values.iter().map(|value| value.to_f64()).collect()
 }
 
-fn direct(ranges: &[Option<[f64; 2]>], pixels: &Pixels, mask: Option<&[u8]>) -> Picture {
-    let unscaled;
-    let scaled;
-    let data: &[u8] = match &pixels.samples {
-        Samples::U8(values) if ranges.iter().all(Option::is_none) => {
-            unscaled = values;
-            unscaled
-        }
-        samples => {
-            let of_band = |band: usize| ranges.get(band).copied().flatten();
-            scaled = match samples {
-                Samples::U8(values) => rescaled_u8(values, of_band, pixels.bands),
-                samples => each_samples!(samples, values => rescaled(values, of_band, pixels.bands)),
-            };
-            &scaled
-        }
+fn direct(ranges: &[Option<[f64; 2]>], pixels: Pixels, mask: Option<&[u8]>) -> Picture {
+    let (bands, of_band) = (pixels.bands, |band: usize| ranges.get(band).copied().flatten());
+    let data = match pixels.samples {
+        Samples::U8(values) if ranges.iter().all(Option::is_none) => values,
+        Samples::U8(values) => rescaled_u8(values, of_band, bands),
+        samples => each_samples!(&samples, values => rescaled(values, of_band, bands)),
     };
-    match (pixels.bands, mask) {
-        (3, None) => Picture::Rgb(data.to_vec()),
-        (3, Some(mask)) => Picture::Rgba(with_alpha::<3>(data, mask)),
-        (_, None) => Picture::Gray(data.to_vec()),
-        (_, Some(mask)) => Picture::GrayAlpha(with_alpha::<1>(data, mask)),
+    match (bands, mask) {
+        (3, None) => Picture::Rgb(data),
+        (3, Some(mask)) => Picture::Rgba(with_alpha::<3>(&data, mask)),
+        (_, None) => Picture::Gray(data),
+        (_, Some(mask)) => Picture::GrayAlpha(with_alpha::<1>(&data, mask)),
     }
 }
 
@@ -134,16 +125,15 @@ fn rescaled<T: Sample>(values: &[T], range: impl Fn(usize) -> Option<[f64; 2]>, 
 }
 
 /// The same for 8-bit values, by a table a band.
-fn rescaled_u8(values: &[u8], range: impl Fn(usize) -> Option<[f64; 2]>, bands: usize) -> Vec<u8> {
+fn rescaled_u8(mut values: Vec<u8>, range: impl Fn(usize) -> Option<[f64; 2]>, bands: usize) -> Vec<u8> {
     let every: Vec<u8> = (0..=u8::MAX).collect();
     let tables: Vec<Vec<u8>> = (0..bands).map(|band| rescaled(&every, |_| range(band), 1)).collect();
-    let mut out = values.to_vec();
-    for pixel in out.chunks_exact_mut(bands.max(1)) {
+    for pixel in values.chunks_exact_mut(bands.max(1)) {
         for (value, table) in pixel.iter_mut().zip(&tables) {
             *value = table[usize::from(*value)];
         }
     }
-    out
+    values
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
@@ -167,12 +157,12 @@ mod tests {
     fn each_band_has_its_own_range() {
         let ranges = [[0.0, 10.0], [0.0, 100.0], [0.0, 1000.0]];
         assert_eq!(rescaled(&[10_u16, 10, 1000], |band| Some(ranges[band]), 3), [255, 26, 255]);
-        assert_eq!(rescaled_u8(&[10, 10, 250], |band| Some(ranges[band]), 3), [255, 26, 64]);
+        assert_eq!(rescaled_u8(vec![10, 10, 250], |band| Some(ranges[band]), 3), [255, 26, 64]);
     }
 
     #[test]
     fn a_masked_pixel_becomes_transparent_and_an_opaque_picture_has_no_alpha() {
-        let mut pixels = Pixels {
+        let pixels = Pixels {
             width: 2,
             height: 1,
             bands: 3,
@@ -180,9 +170,9 @@ mod tests {
             mask: Mask::Shared(MaskKind::Binary, vec![255, 0]),
         };
         let brush = Brush::Direct(vec![None; 3]);
-        assert_eq!(brush.paint(&pixels, true), Picture::Rgba(vec![1, 2, 3, 255, 0, 0, 0, 0]));
-        assert_eq!(brush.paint(&pixels, false), Picture::Rgb(vec![1, 2, 3, 4, 5, 6]));
-        pixels.mask = Mask::AllValid;
-        assert_eq!(brush.paint(&pixels, true), Picture::Rgb(vec![1, 2, 3, 4, 5, 6]));
+        assert_eq!(brush.paint(pixels.clone(), true), Picture::Rgba(vec![1, 2, 3, 255, 0, 0, 0, 0]));
+        assert_eq!(brush.paint(pixels.clone(), false), Picture::Rgb(vec![1, 2, 3, 4, 5, 6]));
+        let opaque = Pixels { mask: Mask::AllValid, ..pixels };
+        assert_eq!(brush.paint(opaque, true), Picture::Rgb(vec![1, 2, 3, 4, 5, 6]));
     }
 }

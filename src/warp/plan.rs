@@ -12,7 +12,7 @@ pub const BLOCK_PX: usize = 256;
 const LEVEL_TOLERANCE: f64 = 1.01;
 
 /// The most bytes that one read may ask of a reader; a block that needs more is warped in parts.
-const READ_LIMIT_BYTES: usize = 16 << 20;
+const READ_LIMIT_BYTES: usize = 4 << 20;
 
 /// Without overviews, a level of up to this many pixels is read as it is, in parts, whatever the zoom: exact.
 const EXACT_LEVEL_PX: usize = 64 << 20;

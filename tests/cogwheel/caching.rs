@@ -43,7 +43,7 @@ fn whatever_changes_the_answer_changes_the_tag() {
         "/tiles/rgb/11/1081/737.npy",
         "/tiles/rgb/11/1081/737@2x.png",
         "/tiles/rgb/11/1081/737.png?tilesize=128",
-        "/tiles/rgb/11/1081/737.png?resampling=nearest",
+        "/tiles/rgb/11/1081/737.png?resampling=bilinear",
         "/tiles/rgb/11/1081/737.png?resampling=cubic",
         "/tiles/rgb/11/1081/737.png?nodata=7",
         "/tiles/rgb/11/1081/737.png?nodata=nan",
@@ -243,7 +243,7 @@ fn a_changed_configuration_changes_the_tags() {
 
 #[test]
 fn the_tag_is_checked_before_any_read() {
-    let server = own_server(&["columns_3857.tif"], "[layers.c]\nsource = 'columns_3857.tif'\nbidx = [1]");
+    let server = own_server(&["columns_3857.tif"], "[layers.c]\nsource = 'columns_3857.tif'\nrescale = [[0, 512]]");
     let path = "/tiles/c/13/4325/2948.npy";
     let known = tag(&server, path);
     // the pixels go bad, the header, the size and the time stay

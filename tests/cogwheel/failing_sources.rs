@@ -87,7 +87,10 @@ fn a_tile_that_needs_an_unreadable_block_is_a_502_and_never_empty(
 }
 
 #[rstest]
-#[case("truncated", "11/1080/720")]
+#[case("truncated", "12/2160/1440")] // well inside the good quadrants
+#[case("block", "12/2160/1443")]
+#[case("missing", "12/2160/1440")]
+#[case("truncated", "11/1080/720")] // the good quadrants, whose edges are those of the bad blocks
 #[case("block", "11/1080/721")]
 #[case("missing", "11/1080/720")]
 fn the_readable_part_of_a_broken_source_is_served(#[case] name: &str, #[case] tile: &str) {
@@ -112,6 +115,7 @@ fn the_log_says_why_once_with_the_id_that_the_caller_has() {
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("looked-for-7")).collect();
     assert_eq!(lines.len(), 1, "{log}");
     assert!(lines[0].contains("broken_block.tif") && lines[0].contains("ERROR"), "{}", lines[0]);
+    assert!(!log.contains('\u{1b}'), "colours are for terminals, not for files: {log}");
 }
 
 #[test]

@@ -13,6 +13,23 @@
 
 mod support;
 
+mod caching;
+mod cli;
+mod configuration;
+mod cors_gzip;
+mod failing_sources;
+mod categorical;
+mod geotransforms;
+mod lambda;
+mod levels;
+mod masks;
+mod metadata;
 mod oracle;
+mod pages;
 mod placement;
+mod robustness;
 mod seams;
+mod server;
+mod shutdown;
+mod status_table;
+mod vrt;

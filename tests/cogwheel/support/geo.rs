@@ -12,6 +12,13 @@ pub const ALIGNED: &str = "10/540/360";
 pub const ALIGNED_CHILDREN: [(&str, usize, usize); 4] =
     [("11/1080/720", 0, 0), ("11/1081/720", 0, 1), ("11/1080/721", 1, 0), ("11/1081/721", 1, 1)];
 
+/// Size of a cell of the rasters "on the tile grid".
+pub const ALIGNED_CELL_M: f64 = WORLD_M / 1024.0 / 256.0;
+
+/// Their top left corner in EPSG:3857.
+pub const ALIGNED_CORNER: [f64; 2] =
+    [540.0 * 256.0 * ALIGNED_CELL_M - WORLD_M / 2.0, WORLD_M / 2.0 - 360.0 * 256.0 * ALIGNED_CELL_M];
+
 /// Longitude of a column position of the 256 px pixel grid of a zoom.
 pub fn lon(zoom: u32, col: f64) -> f64 {
     col / (256.0 * f64::from(1_u32 << zoom)) * 360.0 - 180.0

@@ -48,6 +48,7 @@ pub struct Tiff<'a> {
     pub path: &'a str,
     pub size: [usize; 2],
     pub crs: &'a str,
+    /// All zeros for none.
     pub geotransform: [f64; 6],
     /// Creation options beyond `TILED=YES`.
     pub options: &'a [&'a str],
@@ -70,7 +71,9 @@ impl<'a> Tiff<'a> {
         let mut dataset =
             driver.create_with_band_type_with_options::<T, _>(Path::new(self.path), width, height, 1, &options).unwrap();
         dataset.set_spatial_ref(&SpatialRef::from_definition(self.crs).unwrap()).unwrap();
-        dataset.set_geo_transform(&self.geotransform).unwrap();
+        if self.geotransform != [0.0; 6] {
+            dataset.set_geo_transform(&self.geotransform).unwrap();
+        }
         dataset.rasterband(1).unwrap().set_no_data_value(self.nodata).unwrap();
         dataset
     }

@@ -114,6 +114,11 @@ impl Maps {
     }
 }
 
+/// Text as it is written in a query.
+pub fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
 impl Answer {
     /// The body of a success.
     pub fn ok(&self) -> Bytes {

@@ -22,11 +22,14 @@ use crate::cpu::CpuPool;
 use crate::geo::Crs;
 
 /// Datasets that one worker keeps open; each holds a file descriptor and a header.
-const DATASETS_PER_THREAD: usize = 32;
+const DATASETS_PER_THREAD: usize = 16;
 
 /// Source files that the VRTs of the whole process keep open; GDAL's own default of 100 is too few for a
 /// large VRT, and Lambda allows 1,024 descriptors in all.
 const VRT_SOURCES_OPEN: u16 = 450;
+
+/// Memory that they may take; the default is a quarter of the machine.
+const VRT_SOURCES_RAM: &str = "32MB";
 
 /// GDAL's version, `3.12.1`.
 #[must_use]
@@ -46,6 +49,8 @@ pub fn configure(block_cache_mb: u32) {
             // Decoded blocks, bounded in bytes; the default is 5 % of the machine.
             ("GDAL_CACHEMAX", block_cache_mb.to_string()),
             ("GDAL_MAX_DATASET_POOL_SIZE", VRT_SOURCES_OPEN.to_string()),
+            // Each level of an open source keeps a decoded block of its own: bound that too, not only the number.
+            ("GDAL_MAX_DATASET_POOL_RAM_USAGE", VRT_SOURCES_RAM.to_owned()),
             // A VRT may be somebody else's: no code from it, no raw bytes of arbitrary files.
             ("GDAL_VRT_ENABLE_PYTHON", "NO".to_owned()),
             ("GDAL_VRT_ENABLE_RAWRASTERBAND", "NO".to_owned()),
