@@ -5,7 +5,7 @@ mod layers;
 mod serve;
 mod tile;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -161,7 +161,7 @@ fn start_logging() {
         .with_default_directive(tracing::Level::INFO.into())
         .with_env_var(config::LOG_VARIABLE)
         .from_env_lossy();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).try_init();
 }
 
 /// Writes a line to standard output; a closed pipe is not an error.

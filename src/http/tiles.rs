@@ -32,19 +32,18 @@ pub async fn show(
         .await
         .map_err(|error| ApiError::render(&path.layer, error))?;
     drop(permit);
-    answer(tile, etag.headers(caching), state.settings.empty_tile)
+    Ok(answer(tile, etag.headers(caching), state.settings.empty_tile))
 }
 
-fn answer(tile: Tile, mut headers: HeaderMap, empty_status: u16) -> Result<Response, ApiError> {
-    if tile.is_empty && tile.format == TileFormat::Png {
-        match empty_status {
-            204 => return Ok((StatusCode::NO_CONTENT, headers).into_response()),
-            404 => return Err(ApiError::EmptyTile),
-            _ => {}
-        }
-    }
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(tile.format.media_type()));
-    Ok((headers, tile.body).into_response())
+fn answer(tile: Tile, caching: HeaderMap, empty_status: u16) -> Response {
+    let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(tile.format.media_type()))];
+    let mut response = match empty_status {
+        204 if tile.is_empty && tile.format == TileFormat::Png => StatusCode::NO_CONTENT.into_response(),
+        404 if tile.is_empty && tile.format == TileFormat::Png => ApiError::EmptyTile.into_response(),
+        _ => (media_type, tile.body).into_response(),
+    };
+    response.headers_mut().extend(caching);
+    response
 }
 
 fn refuse_below_min_zoom(layer: &OpenLayer, z: u8) -> Result<(), ApiError> {

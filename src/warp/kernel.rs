@@ -8,6 +8,10 @@ use super::Resampling;
 /// Downscaling by less than this keeps the kernel as narrow as at native resolution (GDAL's threshold, 1 / 0.95).
 const WIDENING_THRESHOLD: f64 = 1.0 / 0.95;
 
+/// Source pixels that a kernel or a footprint reaches by less than this are left out: their weight is nothing, and
+/// a tile that lies on the source's own grid must not read its neighbours.
+const REACH_SLACK: f64 = 1e-6;
+
 /// Steps a unit in the table of the Lanczos kernel; linear interpolation between them errs by less than 1e-6.
 const LANCZOS_STEPS: f64 = 1024.0;
 
@@ -20,6 +24,22 @@ pub fn radius(resampling: Resampling, size: f64) -> f64 {
         Resampling::Cubic => 2.0 * widening(size),
         Resampling::Lanczos => 3.0 * widening(size),
     }
+}
+
+/// First and last source pixel that output pixels centred from `low` to `high` need, with footprints of `size`.
+#[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
+pub fn reached(resampling: Resampling, low: f64, high: f64, size: f64) -> [i64; 2] {
+    let reach = radius(resampling, size) - REACH_SLACK;
+    let [first, last] = match resampling {
+        Resampling::Nearest => [low.floor(), high.floor()],
+        // the pixels that the footprint overlaps
+        Resampling::Average | Resampling::Mode => [(low - reach).floor(), (high + reach).ceil() - 1.0],
+        // the pixels whose centres are within reach
+        Resampling::Bilinear | Resampling::Cubic | Resampling::Lanczos => {
+            [(low - 0.5 - reach).ceil(), (high - 0.5 + reach).floor()]
+        }
+    };
+    [first.min(low.floor()) as i64, last.max(high.floor()) as i64]
 }
 
 /// How much wider than at native resolution the kernel is.
@@ -40,21 +60,17 @@ pub fn taps(resampling: Resampling, center: f64, size: f64, weights: &mut Vec<f6
         }
         Resampling::Average | Resampling::Mode => {
             let (low, high) = (center - size / 2.0, center + size / 2.0);
-            let first = low.floor() as i64;
-            let last = (high.ceil() as i64 - 1).max(first);
-            if high <= low {
-                // a footprint without extent: the pixel under the centre
+            let [first, last] = reached(resampling, center, center, size);
+            if first == last {
                 weights.push(1.0);
-                return center.floor() as i64;
+                return first;
             }
             weights.extend((first..=last).map(|i| (high.min(i as f64 + 1.0) - low.max(i as f64)).max(0.0)));
             first
         }
         Resampling::Bilinear | Resampling::Cubic | Resampling::Lanczos => {
             let widening = widening(size);
-            let reach = radius(resampling, size);
-            let first = (center - 0.5 - reach).ceil() as i64;
-            let last = (center - 0.5 + reach).floor() as i64;
+            let [first, last] = reached(resampling, center, center, size);
             weights.extend((first..=last).map(|i| weight(resampling, (i as f64 + 0.5 - center) / widening)));
             first
         }

@@ -140,27 +140,22 @@ impl BlockPlan {
             }
             Mapping::Cells(cells) => cells.extent(rect)?,
         };
-        let (reach_x, reach_y) = (kernel::radius(self.resampling, size_x), kernel::radius(self.resampling, size_y));
-        let (col, width) = span(left - reach_x, right + reach_x, self.size.width, self.wraps)?;
-        let (row, height) = span(top - reach_y, bottom + reach_y, self.size.height, false)?;
+        let (col, width) = span(kernel::reached(self.resampling, left, right, size_x), self.size.width, self.wraps)?;
+        let (row, height) = span(kernel::reached(self.resampling, top, bottom, size_y), self.size.height, false)?;
         Some(SourceWindow { col, row, width, height })
     }
 }
 
-/// Whole pixels from `low` to `high`, kept inside `0..size` unless columns wrap around.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the level's size")]
-#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
-fn span(low: f64, high: f64, size: usize, wraps: bool) -> Option<(i64, usize)> {
-    let size = size as f64;
-    // A kernel that ends between two centres needs neither; one pixel of slack covers rounding.
-    let (mut low, mut high) = ((low - 1.0).floor(), (high + 1.0).ceil());
-    if wraps {
-        // more than a turn is never needed
-        high = high.min(low + 2.0 * size);
+/// The pixels `first..=last` as start and length, kept inside `0..size` unless columns wrap around.
+fn span([first, last]: [i64; 2], size: usize, wraps: bool) -> Option<(i64, usize)> {
+    let size = i64::try_from(size).ok()?;
+    let (first, end) = if wraps {
+        // more than two turns are never needed
+        (first, last.saturating_add(1).min(first.saturating_add(2 * size)))
     } else {
-        (low, high) = (low.max(0.0), high.min(size));
-    }
-    if low < high { Some((low as i64, (high - low) as usize)) } else { None }
+        (first.max(0), last.saturating_add(1).min(size))
+    };
+    Some((first, usize::try_from(end.checked_sub(first)?).ok().filter(|length| *length > 0)?))
 }
 
 fn axis_extent(axis: &Axis, start: usize, length: usize) -> (f64, f64, f64) {

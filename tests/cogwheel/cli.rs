@@ -162,6 +162,21 @@ fn info_describes_a_layer_or_any_raster() {
     assert_eq!(body, served, "the same as GET /layers/dem");
 }
 
+#[rstest]
+fn info_survives_every_fixture(#[values("", "dtypes", "vrt")] folder: &str) {
+    let refused = ["broken_header.tif", "no_crs.tif"];
+    for entry in std::fs::read_dir(fixtures().join(folder)).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if [".tif", ".vrt"].iter().any(|end| name.ends_with(end)) {
+            let output = run(Folder::new().path(), &["info", "--json", path.to_str().unwrap()]);
+            let expected = i32::from(refused.contains(&name));
+            // a signal has no code
+            assert_eq!(output.status.code(), Some(expected), "{name}: {:?} {}", output.status, text(&output.stderr));
+        }
+    }
+}
+
 #[test]
 fn info_of_something_else_says_so() {
     let folder = folder();

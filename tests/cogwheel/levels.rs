@@ -129,6 +129,39 @@ fn a_zoomed_out_tile_of_a_36000_px_cog_reads_a_few_overview_blocks() {
     }
 }
 
+/// A VRT of parts of one file: column and row of each part, and its size.
+fn mosaic(folder: &Folder, source: &str, head: &str, parts: &[[usize; 4]]) -> String {
+    let part = |[col, row, width, height]: &[usize; 4]| {
+        let rect = format!("xOff=\"{col}\" yOff=\"{row}\" xSize=\"{width}\" ySize=\"{height}\"");
+        format!(
+            "<SimpleSource><SourceFilename>{source}</SourceFilename><SourceBand>1</SourceBand>\
+             <SrcRect {rect}/><DstRect {rect}/></SimpleSource>"
+        )
+    };
+    let sources: String = parts.iter().map(part).collect();
+    let text = format!("<VRTDataset {head}<VRTRasterBand dataType=\"Byte\" band=\"1\">{sources}</VRTRasterBand></VRTDataset>");
+    folder.write("mosaic.vrt", &text)
+}
+
+#[test]
+fn a_zoomed_out_tile_of_a_mosaic_reads_the_overviews_of_its_sources() {
+    let folder = Folder::new();
+    let path = folder.path("world.tif");
+    world_of_36000(&path);
+    let head = "rasterXSize=\"36000\" rasterYSize=\"18000\"><SRS>EPSG:4326</SRS><GeoTransform>-180, 0.01, 0, 90, 0, -0.01</GeoTransform>";
+    let parts: Vec<[usize; 4]> = (0..8).map(|part| [part % 4 * 9000, part / 4 * 9000, 9000, 9000]).collect();
+    let server = Server::of(&folder, &mosaic(&folder, &path, head, &parts), 1);
+    for (tile, level) in [("0/0/0", 6), ("2/1/1", 4)] {
+        let before = server.bytes_read();
+        let values = server.npy(tile, "resampling=bilinear").valid(0);
+        let read = server.bytes_read() - before;
+        assert_eq!(values.len(), 256 * 256);
+        let (low, high) = (f64::from(16 * level), f64::from(16 * level + 15));
+        assert!(values.iter().all(|value| (low..=high).contains(value)), "{tile} is not of level {level}: {}", values[0]);
+        assert!(read <= 10 * 512 * 512, "{tile} read {read} bytes");
+    }
+}
+
 #[rstest]
 #[case::decimated_by_the_reader("8/135/92", "resampling=average")]
 #[case::decimated_nearest("8/135/92", "resampling=nearest")]
@@ -143,6 +176,25 @@ fn without_overviews_memory_stays_bounded(#[case] tile: &str, #[case] query: &st
     let array = server.npy(tile, query);
     assert!(array.valid_count() > 0, "the tile shows the raster");
     assert!(server.peak_mb() < 150, "{} MB at the peak; the raster has 381", server.peak_mb());
+}
+
+#[rstest]
+fn a_mosaic_without_overviews_stays_bounded_too(#[values("average", "nearest", "bilinear")] kernel: &str) {
+    let folder = Folder::new();
+    let path = folder.path("large.tif");
+    let tiff = Tiff::new(&path, [20_000, 20_000], "EPSG:3857", [1_113_207.9, 5_621_543.1], 10.0);
+    tiff.write(|col, row| ((col / 64 + row / 64) % 200 + 20) as u8);
+    let head = "rasterXSize=\"20000\" rasterYSize=\"20000\"><SRS>EPSG:3857</SRS>\
+                <GeoTransform>1113207.9, 10, 0, 5621543.1, 0, -10</GeoTransform>";
+    // the two overlap
+    let parts = [[0, 0, 11_000, 20_000], [9_000, 0, 11_000, 20_000]];
+    let server = Server::of(&folder, &mosaic(&folder, &path, head, &parts), 2);
+    for tile in ["7/67/46", "0/0/0"] {
+        let array = server.npy(tile, &format!("resampling={kernel}"));
+        assert!(array.valid_count() > 0, "{tile} shows the mosaic");
+        assert!(array.valid(0).iter().all(|value| (20.0..=219.0).contains(value)), "{tile}");
+    }
+    assert!(server.peak_mb() < 150, "{} MB at the peak; the mosaic has 381", server.peak_mb());
 }
 
 #[test]

@@ -80,6 +80,36 @@ fn a_hole_is_a_hole_with_every_kernel(
 }
 
 #[rstest]
+fn there_is_no_value_under_a_point_in_a_hole(
+    #[values(
+        "nodata_u8.tif",
+        "nodata_i16.tif",
+        "nodata_f32_tolerance.tif",
+        "nodata_f32_decimal.tif",
+        "nodata_nan_f32.tif",
+        "nodata_f64.tif",
+        "mask_dataset.tif",
+        "rgb_one_band_nodata.tif",
+        "alpha_rgba.tif"
+    )]
+    file: &str,
+) {
+    let maps = Maps::of(file);
+    let values = |[lon, lat]: [f64; 2]| -> Vec<Option<f64>> {
+        let answer = maps.get(&format!("/layers/it/point/{lon},{lat}")).ok();
+        let point: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        point["values"].as_array().unwrap().iter().map(serde_json::Value::as_f64).collect()
+    };
+    let in_the_hole = values(middle_of_the_disc(file));
+    let (place, _, [low, high]) = raster(file);
+    let beside = values(place);
+    assert!(beside.iter().all(|value| value.is_some_and(|value| (low..=high).contains(&value))), "{beside:?}");
+    assert_eq!(in_the_hole.len(), beside.len(), "an alpha band is no value");
+    let holes = if file == "rgb_one_band_nodata.tif" { 1 } else { in_the_hole.len() };
+    assert_eq!(in_the_hole.iter().filter(|value| value.is_none()).count(), holes, "{in_the_hole:?}");
+}
+
+#[rstest]
 fn all_files_with_the_same_holes_have_the_same_mask(
     #[values("nodata_f32_decimal.tif", "nodata_f64.tif", "mask_dataset.tif", "alpha_rgba.tif")] file: &str,
     #[values("nearest", "bilinear", "cubic")] kernel: &str,

@@ -151,25 +151,21 @@ fn a_hole_far_away_changes_nothing(
     // a tile next door reads a window without the hole: it must come to the same sums
     let folder = Folder::new();
     let (corner, tile) = match crs {
-        "EPSG:3857" => ([1_113_207.9, 5_621_543.1], [13, 4323, 2948]),
-        _ => ([511_234.7, 4_987_654.3], [12, 2152, 1473]),
+        "EPSG:3857" => ([1_113_207.9, 5_621_543.1], "13/4323/2947"),
+        _ => ([511_234.7, 4_987_654.3], "12/2152/1473"),
     };
     let tile_of = |name: &str, hole: usize| {
         let path = folder.path(name);
         let tiff = Tiff { nodata: Some(-1.0), ..Tiff::new(&path, [320, 260], crs, corner, 31.7) };
         let value = |col: usize, row: usize| 1e6 + ((col * 7919 + row * 104_729) % 1000) as f64 / 7.0;
-        tiff.write(|col, row| if col < hole && row < hole { -1.0 } else { value(col, row) });
-        let [z, x, y] = tile;
-        Maps::of(&path).npy(&format!("{z}/{x}/{y}"), &format!("resampling={kernel}"))
+        tiff.write(|col, row| if col < hole && (60..60 + hole).contains(&row) { -1.0 } else { value(col, row) });
+        Maps::of(&path).npy(tile, &format!("resampling={kernel}"))
     };
     let (whole, with_hole) = (tile_of("whole.tif", 0), tile_of("hole.tif", 20));
     assert!(whole.valid_count() > with_hole.valid_count() + 100, "the hole is in the tile");
-    let (rows, cols) = (whole.rows, whole.cols);
-    let first = (0..rows).find(|row| whole.part(*row, 0, 1, cols).valid_count() > 100).unwrap();
-    // 40 px below the first row that shows anything the hole is out of reach
-    let lower = |array: &crate::support::Array| array.part(first + 40, 0, rows - first - 40, cols);
-    assert!(lower(&whole).valid_count() > 1_000);
-    let (a, b) = (lower(&whole), lower(&with_hole));
+    // the hole ends above row 100 of the tile: from 140 on it is out of reach
+    let [a, b] = [&whole, &with_hole].map(|array| array.part(140, 0, 116, 256));
+    assert!(a.valid_count() > 1_000 && a.mask() == b.mask());
     let different = a.band(0).iter().zip(b.band(0)).filter(|(a, b)| **a != *b).count();
     assert_eq!(different, 0, "{different} of {} values differ in their last bits", a.valid_count());
 }

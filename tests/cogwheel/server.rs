@@ -1,7 +1,8 @@
 //! The real binary over real sockets: starting it, speaking HTTP/1.1 with it, signalling it, and cleaning up.
 
+use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -189,7 +190,7 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
         text.push_str("Host: 127.0.0.1\r\n");
     }
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        write!(text, "{name}: {value}\r\n").unwrap();
     }
     text.push_str("\r\n");
     text.into_bytes()

@@ -34,7 +34,7 @@ impl Coverage {
     /// Reads it from a VRT's own description; anything but a plain VRT without masks is fully covered.
     pub fn of(opened: &Opened, profile: &Profile) -> Self {
         let masked = profile.bands.iter().any(|band| band.mask != BandMask::AllValid);
-        if opened.warped || masked || profile.driver != "VRT" {
+        if masked || !opened.is_vrt() {
             return Self(None);
         }
         Self(rects(opened, &profile.origin, 0).filter(|rects| !one_covers_all(rects, profile)))
@@ -73,7 +73,7 @@ fn one_covers_all(rects: &[Rect], profile: &Profile) -> bool {
 }
 
 fn rects(opened: &Opened, origin: &str, depth: usize) -> Option<Vec<Rect>> {
-    let xml = opened.dataset.metadata_domain("xml:VRT")?.concat();
+    let xml = opened.dataset().metadata_domain("xml:VRT")?.concat();
     let sources = parse_sources(&xml)?;
     let mut rects = Vec::with_capacity(sources.len());
     for source in sources {

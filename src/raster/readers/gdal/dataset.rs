@@ -2,16 +2,16 @@
 
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 
-use super::ffi;
+use super::ffi::Warped;
 use crate::raster::RasterError;
 
 /// An open dataset, north-up already where it only had ground control points.
 #[derive(Debug)]
-pub struct Opened {
-    /// What is read.
-    pub dataset: Dataset,
-    /// Whether `dataset` is GDAL's warp of the real one.
-    pub warped: bool,
+pub enum Opened {
+    /// As it is.
+    Plain(Dataset),
+    /// GDAL's warp of it.
+    Warped(Warped),
 }
 
 impl Opened {
@@ -24,10 +24,22 @@ impl Opened {
             return Err(RasterError::Open { origin: origin.to_owned(), reason: "it has no raster bands".to_owned() });
         }
         if dataset.geo_transform().is_ok() || dataset.gcps().is_empty() {
-            return Ok(Self { dataset, warped: false });
+            return Ok(Self::Plain(dataset));
         }
-        let dataset = ffi::warped_by_gcps(&dataset).map_err(|error| open_error(origin, &error))?;
-        Ok(Self { dataset, warped: true })
+        Warped::by_gcps(dataset).map(Self::Warped).map_err(|error| open_error(origin, &error))
+    }
+
+    /// What is read.
+    pub fn dataset(&self) -> &Dataset {
+        match self {
+            Self::Plain(dataset) => dataset,
+            Self::Warped(warped) => warped.dataset(),
+        }
+    }
+
+    /// Whether it is a plain VRT, as opposed to one that GDAL made for a warp.
+    pub fn is_vrt(&self) -> bool {
+        matches!(self, Self::Plain(dataset) if dataset.driver().short_name() == "VRT")
     }
 }
 

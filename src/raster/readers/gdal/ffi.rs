@@ -89,24 +89,40 @@ fn whole_window(window: FloatWindow, (cols, rows): (usize, usize)) -> Result<[c_
 }
 
 /// A dataset with ground control points as a north-up one, by GDAL's warper, on the fly.
-pub fn warped_by_gcps(source: &Dataset) -> Result<Dataset> {
-    // SAFETY: the source handle is valid; GDAL takes its own reference on it, so that the result may outlive
-    // `source`; null texts ask for the dataset's own CRS on both sides.
-    let handle = unsafe {
-        gdal_sys::GDALAutoCreateWarpedVRT(
-            source.c_dataset(),
-            null(),
-            null(),
-            gdal_sys::GDALResampleAlg::GRA_Bilinear,
-            0.125,
-            null(),
-        )
-    };
-    if handle.is_null() {
-        return Err(last_error());
+#[derive(Debug)]
+pub struct Warped {
+    // Fields are dropped in this order: the warp reads from its source until it is closed.
+    dataset: Dataset,
+    _source: Dataset,
+}
+
+impl Warped {
+    /// Takes the source over, so that it lives as long as its warp.
+    pub fn by_gcps(source: Dataset) -> Result<Self> {
+        // SAFETY: the source handle is valid, and stays so: it is dropped after the warp that is made of it. Null
+        // texts ask for the dataset's own CRS on both sides.
+        let handle = unsafe {
+            gdal_sys::GDALAutoCreateWarpedVRT(
+                source.c_dataset(),
+                null(),
+                null(),
+                gdal_sys::GDALResampleAlg::GRA_Bilinear,
+                0.125,
+                null(),
+            )
+        };
+        if handle.is_null() {
+            return Err(last_error());
+        }
+        // SAFETY: the handle is fresh, not null, and owned by nobody else.
+        let dataset = unsafe { Dataset::from_c_dataset(handle) };
+        Ok(Self { dataset, _source: source })
     }
-    // SAFETY: the handle is fresh, not null, and owned by nobody else.
-    Ok(unsafe { Dataset::from_c_dataset(handle) })
+
+    /// The north-up dataset.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
 }
 
 /// The files that a dataset is made of, sidecars and VRT sources included.

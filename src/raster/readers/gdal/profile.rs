@@ -13,7 +13,7 @@ use crate::raster::{Band, BandMask, DataType, Level, LonLatBounds, Profile, Rast
 
 /// Describes an open dataset; `crs` overrides its own.
 pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<Profile, RasterError> {
-    let dataset = &opened.dataset;
+    let dataset = opened.dataset();
     let crs = match crs {
         Some(crs) => crs,
         None => own_crs(origin, opened)?,
@@ -43,7 +43,7 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<Profile, Ra
 
 fn own_crs(origin: &str, opened: &Opened) -> Result<Crs, RasterError> {
     let no_crs = |_| RasterError::NoCrs { origin: origin.to_owned() };
-    Crs::from_spatial_ref(&opened.dataset.spatial_ref().map_err(no_crs)?).map_err(no_crs)
+    Crs::from_spatial_ref(&opened.dataset().spatial_ref().map_err(no_crs)?).map_err(no_crs)
 }
 
 /// Full resolution, then the overviews that every band has, each smaller than the one before.
@@ -64,16 +64,16 @@ fn levels(bands: &[RasterBand<'_>], width: usize, height: usize) -> Vec<Level> {
 
 /// For a VRT: how far the overviews of its first source go.
 fn source_decimation(opened: &Opened) -> usize {
-    if opened.warped || opened.dataset.driver().short_name() != "VRT" {
+    if !opened.is_vrt() {
         return 1;
     }
     let factor = |file: &String| -> Option<usize> {
         let source = Opened::open(file).ok()?;
-        let band = source.dataset.rasterband(1).ok()?;
+        let band = source.dataset().rasterband(1).ok()?;
         let last = usize::try_from(band.overview_count().ok()?).ok()?.checked_sub(1)?;
         Some(band.x_size() / band.overview(last).ok()?.x_size().max(1))
     };
-    ffi::file_list(&opened.dataset).get(1).and_then(factor).unwrap_or(1)
+    ffi::file_list(opened.dataset()).get(1).and_then(factor).unwrap_or(1)
 }
 
 fn describe(band: &RasterBand<'_>) -> gdal::errors::Result<Band> {
@@ -143,7 +143,7 @@ fn color_table(band: &RasterBand<'_>) -> Option<Vec<Rgba>> {
 fn version(origin: &str, opened: &Opened) -> u64 {
     let mut hasher = DefaultHasher::new();
     origin.hash(&mut hasher);
-    for file in ffi::file_list(&opened.dataset) {
+    for file in ffi::file_list(opened.dataset()) {
         file.hash(&mut hasher);
         if let Ok(meta) = std::fs::metadata(&file) {
             meta.len().hash(&mut hasher);

@@ -68,7 +68,7 @@ impl<'a> WindowRead<'a> {
     fn read_band<T: Copy + GdalType>(
         &self, index: usize, alg: ResampleAlg, buffer: &mut [T], to: Interleave,
     ) -> GdalResult<()> {
-        let band = self.opened.dataset.rasterband(index)?;
+        let band = self.opened.dataset().rasterband(index)?;
         match self.request.level.checked_sub(1) {
             None => ffi::read_band(&band, self.in_level, alg, buffer, to),
             Some(overview) => ffi::read_band(&band.overview(overview)?, self.in_level, alg, buffer, to),
@@ -132,7 +132,7 @@ impl<'a> WindowRead<'a> {
     /// The mask band has overviews of its own: GDAL picks the right one for the window at full resolution.
     fn dataset_mask(&self, index: usize) -> GdalResult<Vec<u8>> {
         let mut mask = vec![0_u8; self.pixel_count()];
-        let band: RasterBand<'_> = self.opened.dataset.rasterband(index)?;
+        let band: RasterBand<'_> = self.opened.dataset().rasterband(index)?;
         let mask_band = band.open_mask_band()?;
         ffi::read_band(&mask_band, self.in_full, ResampleAlg::NearestNeighbour, &mut mask, self.interleave(1, 0))?;
         for value in &mut mask {
