@@ -89,8 +89,29 @@ impl Layer {
 
     async fn open_now(&self) -> Result<Arc<OpenLayer>, RasterError> {
         let raster = GdalRaster::open(&self.pool, &self.config.source, self.config.crs.clone()).await?;
+        self.check_fit(raster.profile())?;
         tracing::info!(layer = self.id, source = self.config.source, reader = raster.profile().reader, "opened");
         Ok(Arc::new(OpenLayer::new(self.id.clone(), self.config.clone(), Arc::new(raster))))
+    }
+}
+
+impl Layer {
+    /// What the configuration says of bands must be true of the source.
+    fn check_fit(&self, profile: &Profile) -> Result<(), RasterError> {
+        let unfit = |field: &str, reason: String| {
+            Err(RasterError::Unfit { key: format!("layers.{}.{field}", self.id), reason })
+        };
+        let count = profile.bands.len();
+        let bands = self.config.bidx.clone().unwrap_or_else(|| profile.picture_bands());
+        if let Some(band) = bands.iter().find(|band| **band > count) {
+            return unfit("bidx", format!("there is no band {band}: the source has {count}"));
+        }
+        match self.config.rescale.as_ref().map(Vec::len) {
+            Some(ranges) if ranges != 1 && ranges != bands.len() => {
+                unfit("rescale", format!("{ranges} ranges for {} bands; give one for all or one for each", bands.len()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -174,7 +195,12 @@ fn zooms(profile: &Profile, config: &LayerConfig) -> [u8; 2] {
     let halvings = (0..31_u32).find(|n| profile.width.max(profile.height) >> n <= 256).unwrap_or(31);
     let native = zoom_for(resolution);
     let coarsest = zoom_for(resolution * 2_f64.powi(halvings.cast_signed()));
-    [config.min_zoom.unwrap_or(coarsest), config.max_zoom.unwrap_or(native)]
+    match (config.min_zoom, config.max_zoom) {
+        (Some(min), Some(max)) => [min, max],
+        (Some(min), None) => [min, native.max(min)],
+        (None, Some(max)) => [coarsest.min(max), max],
+        (None, None) => [coarsest, native],
+    }
 }
 
 /// Metres a pixel, along the diagonal of the raster's bounds.

@@ -35,7 +35,10 @@ pub async fn run(setup: &Setup, args: InfoArgs) -> Result<(), CliError> {
 /// A configured layer by that name, else the raster at that path.
 async fn find(setup: &Setup, target: &str) -> Result<Arc<OpenLayer>, CliError> {
     match setup.layer(target).await {
-        Err(CliError::NoLayer(_) | CliError::Config(ConfigError::Missing { .. })) if Path::new(target).exists() => {
+        Err(CliError::NoLayer(_) | CliError::Config(ConfigError::Missing { .. })) => {
+            if !Path::new(target).exists() {
+                return Err(CliError::Nothing(target.to_owned()));
+            }
             let raster = GdalRaster::open(&setup.pool, target, None).await?;
             let config = LayerConfig { source: target.to_owned(), ..LayerConfig::default() };
             Ok(Arc::new(OpenLayer::new(target.to_owned(), config, Arc::new(raster))))

@@ -9,7 +9,8 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::catalog::{Catalog, OpenLayer};
 use crate::config::{self, ConfigError, LayersFile, ServerSettings};
@@ -29,7 +30,7 @@ const EXIT_USAGE: u8 = 2;
 ///
 /// Without a command it serves the layers of ./cogwheel.toml.
 #[derive(Debug, Parser)]
-#[command(name = "cogwheel", version, args_conflicts_with_subcommands = true)]
+#[command(name = "cogwheel", version)]
 struct Cli {
     /// The layers: a cogwheel.toml [env: COGWHEEL_CONFIG] [default: ./cogwheel.toml]
     #[arg(long, global = true, value_name = "FILE")]
@@ -61,6 +62,8 @@ enum CliError {
     Config(#[from] ConfigError),
     #[error("there is no layer \"{0}\"; `cogwheel layers` lists them")]
     NoLayer(String),
+    #[error("\"{0}\" is neither a layer nor a file; `cogwheel layers` lists the layers")]
+    Nothing(String),
     #[error(transparent)]
     Parameter(#[from] BadParameter),
     #[error(transparent)]
@@ -85,7 +88,7 @@ impl CliError {
 
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NoLayer(_) | Self::Parameter(_) | Self::Tile(_) => EXIT_USAGE,
+            Self::Config(_) | Self::NoLayer(_) | Self::Nothing(_) | Self::Parameter(_) | Self::Tile(_) => EXIT_USAGE,
             Self::Raster(_) | Self::Render(_) | Self::Io { .. } | Self::BrokenLayers { .. } | Self::Lambda(_) => {
                 EXIT_FAILED
             }
@@ -96,20 +99,34 @@ impl CliError {
 /// Runs the command line of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    start_logging();
-    let result = if config::on_lambda() {
-        run(Command::Serve(ServerSettings::from_environment()), None)
+    let (command, layers_file) = if config::on_lambda() {
+        (Command::Serve(ServerSettings::from_environment()), None)
     } else {
-        let cli = Cli::parse();
-        run(cli.command.unwrap_or(Command::Serve(cli.serve)), cli.config)
+        let cli = parse();
+        (cli.command.unwrap_or(Command::Serve(cli.serve)), cli.config)
     };
-    match result {
+    start_logging(&command);
+    match run(command, layers_file) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "cogwheel: {error}");
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Parses the arguments; flags of `serve` in front of another command would be lost, and are refused.
+fn parse() -> Cli {
+    let matches = Cli::command().get_matches();
+    let given = |id: &clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    let settings = ServerSettings::augment_args(clap::Command::new("serve"));
+    let misplaced = settings.get_arguments().find(|argument| given(argument.get_id()));
+    if let (Some(command), Some(argument)) = (matches.subcommand_name(), misplaced) {
+        let message =
+            format!("{argument} belongs behind a command: cogwheel serve {argument} (not before {command})\n");
+        Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message).exit();
+    }
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 fn run(command: Command, layers_file: Option<PathBuf>) -> Result<(), CliError> {
@@ -154,14 +171,22 @@ impl Setup {
     }
 }
 
-/// Logs go to standard error; `COGWHEEL_LOG` chooses what (`debug`, `cogwheel=trace`, ...).
-fn start_logging() {
+/// Logs go to standard error; `COGWHEEL_LOG` chooses what (`debug`, `cogwheel=trace`, ...). A server says what it
+/// does, the other commands only what is wrong.
+fn start_logging(command: &Command) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::Level::INFO.into())
-        .with_env_var(config::LOG_VARIABLE)
-        .from_env_lossy();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).try_init();
+    let level = match command {
+        Command::Serve(_) => tracing::Level::INFO,
+        Command::Tile(_) | Command::Info(_) | Command::Layers(_) => tracing::Level::ERROR,
+    };
+    let filter =
+        EnvFilter::builder().with_default_directive(level.into()).with_env_var(config::LOG_VARIABLE).from_env_lossy();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .log_internal_errors(false)
+        .try_init();
 }
 
 /// Writes a line to standard output; a closed pipe is not an error.

@@ -30,9 +30,27 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
     let failed = CliError::io(format!("cannot listen on {address} (choose another with --host and --port)"));
     let listener = TcpListener::bind((settings.host.as_str(), settings.port)).await.map_err(failed)?;
     let local = listener.local_addr().map_err(CliError::io("the listener has no address"))?;
+    let stop = StopSignal::listen().map_err(CliError::io("cannot listen for signals"))?;
     say(&format!("Cogwheel serves {} layers at http://{local}", catalog.iter().count()));
     tokio::spawn(open_all(catalog));
-    axum::serve(listener, app).with_graceful_shutdown(stop()).await.map_err(CliError::io("the server stopped"))?;
+    let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+    let signal = async move {
+        stop.received().await;
+        tracing::info!("stopping: finishing what is in flight");
+        let _ = stopping.send(true);
+    };
+    let patience = Duration::from_secs(settings.request_timeout_s);
+    let out_of_patience = async move {
+        let _ = stopped.wait_for(|stopping| *stopping).await;
+        tokio::time::sleep(patience).await;
+    };
+    tokio::select! {
+        result = axum::serve(listener, app).with_graceful_shutdown(signal) => {
+            result.map_err(CliError::io("the server stopped"))?;
+        }
+        // A client that neither sends nor reads must not keep the process.
+        () = out_of_patience => tracing::warn!("stopping with requests unfinished"),
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -41,32 +59,44 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
 async fn open_all(catalog: Arc<Catalog>) {
     for layer in catalog.iter() {
         if let Err(error) = layer.open().await {
-            tracing::error!(key = format!("layers.{}.source", layer.id), %error, "cannot be opened; its tiles are answered with 502");
+            tracing::error!(key = format!("layers.{}.source", layer.id), %error, "cannot be used; its tiles are answered with 502");
         }
     }
 }
 
-/// Returns at SIGTERM or ctrl-c; requests in flight are finished after that.
-async fn stop() {
-    let interrupt = async {
+/// SIGTERM or ctrl-c, listened for from the moment that this exists.
+struct StopSignal {
+    #[cfg(unix)]
+    terminate: signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl StopSignal {
+    fn listen() -> std::io::Result<Self> {
+        use signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl StopSignal {
+    #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn received(self) {
         if signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-            Ok(mut terminated) => {
-                terminated.recv().await;
-            }
-            Err(_) => std::future::pending::<()>().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
     }
-    tracing::info!("stopping: finishing what is in flight");
 }

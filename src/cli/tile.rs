@@ -16,7 +16,7 @@ pub struct TileArgs {
     /// Name of the layer
     layer: String,
     /// Zoom
-    z: u32,
+    z: u64,
     /// Column, from the west
     x: u64,
     /// Row, from the north

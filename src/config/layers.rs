@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::color::Colormap;
 use crate::geo::Crs;
@@ -23,6 +24,10 @@ const EXAMPLE: &str = r#"Write a cogwheel.toml, for example:
   rescale = [[0, 4000]]
 
 and start cogwheel beside it, or name it with --config or COGWHEEL_CONFIG."#;
+
+/// The keys of a layer, for the message about one that is not among them.
+const FIELDS: &str = "source, title, description, attribution, resampling, colormap, colormap_name, rescale, bidx, \
+                      nodata, crs, min_zoom, max_zoom, classes and cache_control";
 
 /// The layers of a configuration, in its order.
 #[derive(Debug, Clone, Default)]
@@ -64,36 +69,6 @@ pub struct LayerConfig {
     pub classes: BTreeMap<i64, String>,
     /// The value of `Cache-Control` for its tiles.
     pub cache_control: Option<String>,
-}
-
-/// The file as it is written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFile {
-    #[serde(default)]
-    layers: IndexMap<String, toml::Table>,
-}
-
-/// A layer as it is written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLayer {
-    source: String,
-    title: Option<String>,
-    description: Option<String>,
-    attribution: Option<String>,
-    resampling: Option<String>,
-    colormap: Option<serde_json::Value>,
-    colormap_name: Option<String>,
-    rescale: Option<Vec<[f64; 2]>>,
-    bidx: Option<Vec<usize>>,
-    nodata: Option<Nodata>,
-    crs: Option<String>,
-    min_zoom: Option<u8>,
-    max_zoom: Option<u8>,
-    #[serde(default)]
-    classes: BTreeMap<String, String>,
-    cache_control: Option<String>,
 }
 
 /// A number, or `nan`, `inf`, `-inf` as text.
@@ -177,17 +152,31 @@ impl LayersFile {
     /// # Errors
     /// When it has mistakes: all of them are reported at once.
     pub fn parse(text: &str, shown: &str, folder: &Path) -> Result<Self, ConfigError> {
-        let raw: RawFile = toml::from_str(text)
+        let mut file: toml::Table = toml::from_str(text)
             .map_err(|error| ConfigError::Syntax { path: shown.to_owned(), reason: error.to_string() })?;
         let (mut layers, mut mistakes) = (IndexMap::new(), Vec::new());
-        if raw.layers.is_empty() {
+        let declared = match file.remove("layers") {
+            Some(toml::Value::Table(declared)) => declared,
+            Some(_) => {
+                mistakes.push(format!("layers: it must be a table{}", line_of(text, "layers")));
+                toml::Table::new()
+            }
+            None => toml::Table::new(),
+        };
+        mistakes.extend(file.keys().map(|key| format!("{key}: there is no such key; layers are [layers.NAME]")));
+        if declared.is_empty() && mistakes.is_empty() {
             mistakes.push("layers: there are none; write at least one [layers.NAME]".to_owned());
         }
-        for (name, table) in raw.layers {
+        for (name, value) in declared {
             let mut check = Check { key: format!("layers.{name}"), mistakes: &mut mistakes };
             check.name(&name);
-            if let Some(layer) = check.layer(table, folder) {
+            if let toml::Value::Table(table) = value {
+                let layer = check.layer(table, folder);
                 layers.insert(name, layer);
+            } else {
+                check
+                    .mistakes
+                    .push(format!("layers.{name}: it must be a table, [layers.{name}]{}", line_of(text, &name)));
             }
         }
         if mistakes.is_empty() {
@@ -196,6 +185,12 @@ impl LayersFile {
             Err(ConfigError::Mistakes { path: shown.to_owned(), mistakes })
         }
     }
+}
+
+/// Where a key is written, for a mistake that has no other place.
+fn line_of(text: &str, key: &str) -> String {
+    let line = text.lines().position(|line| line.trim_start().starts_with(key));
+    line.map_or(String::new(), |line| format!(" (line {})", line + 1))
 }
 
 /// Collects the mistakes of one layer.
@@ -227,61 +222,100 @@ impl Check<'_> {
         }
     }
 
-    fn layer(&mut self, table: toml::Table, folder: &Path) -> Option<LayerConfig> {
-        let raw: RawLayer = match table.try_into() {
-            Ok(raw) => raw,
-            Err(error) => {
-                self.mistakes.push(format!("{}: {}", self.key, error.to_string().trim().replace('\n', ", ")));
-                return None;
-            }
+    /// Takes a field out of the table; one of another type is a mistake.
+    fn take<T: DeserializeOwned>(&mut self, table: &mut toml::Table, field: &str) -> Option<T> {
+        let typed = table.remove(field)?.try_into::<T>();
+        self.ok(field, Some(typed.map_err(|error| error.to_string().trim().replace('\n', ", "))))
+    }
+
+    fn layer(&mut self, mut table: toml::Table, folder: &Path) -> LayerConfig {
+        let table = &mut table;
+        let layer = LayerConfig {
+            source: self.source(table, folder),
+            title: self.take(table, "title"),
+            description: self.take(table, "description"),
+            attribution: self.take(table, "attribution"),
+            resampling: self.parsed(table, "resampling", str::parse),
+            rescale: self.rescale(table),
+            bidx: self.bidx(table),
+            nodata: self.take::<Nodata>(table, "nodata").map(|nodata| nodata.0),
+            crs: self.parsed(table, "crs", Crs::parse),
+            min_zoom: self.zoom(table, "min_zoom"),
+            max_zoom: self.zoom(table, "max_zoom"),
+            classes: self.classes(table),
+            cache_control: self.cache_control(table),
+            ..self.colors(table)
         };
-        if raw.source.trim().is_empty() {
-            self.mistake("source", "it is empty; give a path");
-        }
-        if raw.bidx.as_ref().is_some_and(|bands| bands.is_empty() || bands.contains(&0)) {
-            self.mistake("bidx", "bands count from 1, and there must be at least one");
-        }
-        for range in raw.rescale.iter().flatten().filter(|[min, max]| min >= max || !(max - min).is_finite()) {
-            self.mistake("rescale", format!("[{}, {}]: the first must be below the second", range[0], range[1]));
-        }
-        for (field, zoom) in [("min_zoom", raw.min_zoom), ("max_zoom", raw.max_zoom)] {
-            if let Some(zoom) = zoom.filter(|zoom| *zoom > MAX_ZOOM) {
-                self.mistake(field, format!("{zoom} is deeper than the deepest zoom, {MAX_ZOOM}"));
-            }
-        }
-        if raw.min_zoom.zip(raw.max_zoom).is_some_and(|(min, max)| min > max) {
+        if layer.min_zoom.zip(layer.max_zoom).is_some_and(|(min, max)| min > max) {
             self.mistake("min_zoom", "it is above max_zoom");
         }
-        if raw.colormap.is_some() && raw.colormap_name.is_some() {
+        for unknown in table.keys() {
+            self.mistake(unknown, format!("there is no such key; a layer has {FIELDS}"));
+        }
+        layer
+    }
+
+    fn parsed<T, E: fmt::Display>(
+        &mut self, table: &mut toml::Table, field: &str, parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text: String = self.take(table, field)?;
+        self.ok(field, Some(parse(&text)))
+    }
+
+    fn source(&mut self, table: &mut toml::Table, folder: &Path) -> String {
+        if !table.contains_key("source") {
+            self.mistake("source", "it is missing; give a path");
+        }
+        let source: String = self.take(table, "source").unwrap_or_else(|| "?".to_owned());
+        if source.trim().is_empty() {
+            self.mistake("source", "it is empty; give a path");
+        }
+        resolve(&source, folder)
+    }
+
+    fn colors(&mut self, table: &mut toml::Table) -> LayerConfig {
+        if table.contains_key("colormap") && table.contains_key("colormap_name") {
             self.mistake("colormap", "give colormap or colormap_name, not both");
         }
-        let named = raw.colormap_name.as_deref().map(|name| {
+        let colormap_name: Option<String> = self.take(table, "colormap_name");
+        let named = colormap_name.as_deref().map(|name| {
             Colormap::named(name).ok_or_else(|| format!("there is no colormap \"{name}\"; GET /colorMaps lists them"))
         });
         let named = self.ok("colormap_name", named);
-        let custom = self.ok("colormap", raw.colormap.as_ref().map(Colormap::from_json));
-        let resampling = self.ok("resampling", raw.resampling.as_deref().map(str::parse));
-        let crs = self.ok("crs", raw.crs.as_deref().map(Crs::parse));
-        Some(LayerConfig {
-            source: resolve(&raw.source, folder),
-            title: raw.title,
-            description: raw.description,
-            attribution: raw.attribution,
-            resampling,
-            colormap: custom.or(named),
-            colormap_name: raw.colormap_name,
-            rescale: raw.rescale,
-            bidx: raw.bidx,
-            nodata: raw.nodata.map(|nodata| nodata.0),
-            crs,
-            min_zoom: raw.min_zoom,
-            max_zoom: raw.max_zoom,
-            classes: self.classes(raw.classes),
-            cache_control: self.cache_control(raw.cache_control),
-        })
+        let custom: Option<serde_json::Value> = self.take(table, "colormap");
+        let custom = self.ok("colormap", custom.as_ref().map(Colormap::from_json));
+        LayerConfig { colormap: custom.or(named), colormap_name, ..LayerConfig::default() }
     }
 
-    fn classes(&mut self, raw: BTreeMap<String, String>) -> BTreeMap<i64, String> {
+    fn rescale(&mut self, table: &mut toml::Table) -> Option<Vec<[f64; 2]>> {
+        let ranges: Vec<[f64; 2]> = self.take(table, "rescale")?;
+        if ranges.is_empty() {
+            self.mistake("rescale", "it is empty; give [[min, max]]");
+        }
+        for [min, max] in &ranges {
+            if !(max - min).is_finite() || min >= max {
+                self.mistake("rescale", format!("[{min}, {max}]: the first must be below the second"));
+            }
+        }
+        Some(ranges)
+    }
+
+    fn bidx(&mut self, table: &mut toml::Table) -> Option<Vec<usize>> {
+        let bands: Vec<usize> = self.take(table, "bidx")?;
+        if bands.is_empty() || bands.contains(&0) {
+            self.mistake("bidx", "bands count from 1, and there must be at least one");
+        }
+        Some(bands)
+    }
+
+    fn zoom(&mut self, table: &mut toml::Table, field: &str) -> Option<u8> {
+        let zoom: i64 = self.take(table, field)?;
+        let valid = u8::try_from(zoom).ok().filter(|zoom| *zoom <= MAX_ZOOM);
+        self.ok(field, Some(valid.ok_or_else(|| format!("{zoom} is not a zoom from 0 to {MAX_ZOOM}"))))
+    }
+
+    fn classes(&mut self, table: &mut toml::Table) -> BTreeMap<i64, String> {
+        let raw: BTreeMap<String, String> = self.take(table, "classes").unwrap_or_default();
         let mut classes = BTreeMap::new();
         for (value, name) in raw {
             match value.parse() {
@@ -294,7 +328,8 @@ impl Check<'_> {
         classes
     }
 
-    fn cache_control(&mut self, raw: Option<String>) -> Option<String> {
+    fn cache_control(&mut self, table: &mut toml::Table) -> Option<String> {
+        let raw: Option<String> = self.take(table, "cache_control");
         let visible = |text: &String| text.bytes().all(|byte| (32..127).contains(&byte));
         if raw.as_ref().is_some_and(|text| !visible(text)) {
             self.mistake("cache_control", "a header value is printable ASCII");
@@ -330,7 +365,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("sorce = 'a.tif'", "layers.x: ")]
+    #[case("sorce = 'a.tif'", "layers.x.sorce: there is no such key")]
     #[case("source = ''", "layers.x.source: it is empty")]
     #[case("source = 'a.tif'\nresampling = 'cubical'", "layers.x.resampling: \"cubical\" is no resampling")]
     #[case("source = 'a.tif'\ncolormap_name = 'Viridis'", "layers.x.colormap_name: there is no colormap \"Viridis\"")]
@@ -338,9 +373,9 @@ mod tests {
     #[case("source = 'a.tif'\nbidx = [0]", "layers.x.bidx: bands count from 1")]
     #[case("source = 'a.tif'\ncrs = 'EPSG:0'", "layers.x.crs: \"EPSG:0\" is no CRS")]
     #[case("source = 'a.tif'\nmin_zoom = 9\nmax_zoom = 3", "layers.x.min_zoom: it is above max_zoom")]
-    #[case("source = 'a.tif'\nmax_zoom = 44", "layers.x.max_zoom: 44 is deeper")]
+    #[case("source = 'a.tif'\nmax_zoom = 44", "layers.x.max_zoom: 44 is not a zoom")]
     #[case("source = 'a.tif'\n[layers.x.classes]\nwater = 'Water'", "layers.x.classes: \"water\"")]
-    #[case("source = 'a.tif'\nnodata = 'none'", "layers.x: ")]
+    #[case("source = 'a.tif'\nnodata = 'none'", "layers.x.nodata: ")]
     fn a_mistake_is_reported_with_its_key(#[case] body: &str, #[case] expected: &str) {
         let message = parse(&format!("[layers.x]\n{body}")).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");

@@ -28,6 +28,14 @@ pub enum Picture {
     Rgba(Vec<u8>),
 }
 
+impl Picture {
+    /// Whether its palette says that nothing of it can be seen.
+    #[must_use]
+    pub fn is_transparent(&self) -> bool {
+        matches!(self, Self::Palette { palette, .. } if palette.iter().all(|color| color[3] == 0))
+    }
+}
+
 /// Encodes a picture of `width` columns.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ pub enum TileError {
     #[error("z={z} is too deep: the deepest zoom is {MAX_ZOOM}")]
     Zoom {
         /// As asked.
-        z: u32,
+        z: u64,
     },
     /// Outside the square of that zoom.
     #[error("{axis}={value} is outside zoom {z}: it must be from 0 to {max}")]
@@ -41,7 +41,7 @@ impl TileId {
     ///
     /// # Errors
     /// When there is no such tile.
-    pub fn new(z: u32, x: u64, y: u64) -> Result<Self, TileError> {
+    pub fn new(z: u64, x: u64, y: u64) -> Result<Self, TileError> {
         let zoom = u8::try_from(z).ok().filter(|z| *z <= MAX_ZOOM).ok_or(TileError::Zoom { z })?;
         let max = (1_u32 << zoom) - 1;
         let check = |axis, value: u64| {
@@ -146,7 +146,7 @@ mod tests {
     #[case(3, 8, 0, "x=8 is outside zoom 3: it must be from 0 to 7")]
     #[case(0, 0, 1, "y=1 is outside zoom 0: it must be from 0 to 0")]
     #[case(30, 1 << 40, 0, "x=1099511627776 is outside zoom 30: it must be from 0 to 1073741823")]
-    fn an_impossible_tile_is_refused_by_name(#[case] z: u32, #[case] x: u64, #[case] y: u64, #[case] message: &str) {
+    fn an_impossible_tile_is_refused_by_name(#[case] z: u64, #[case] x: u64, #[case] y: u64, #[case] message: &str) {
         assert_eq!(TileId::new(z, x, y).unwrap_err().to_string(), message);
     }
 

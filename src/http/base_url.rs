@@ -18,7 +18,10 @@ pub fn of(parts: &Parts) -> String {
     let scheme = first(headers, "x-forwarded-proto").unwrap_or_else(|| "http".to_owned());
     let prefix = parts.extensions.get::<PathPrefix>().map(|prefix| prefix.0.clone());
     let prefix = first(headers, "x-forwarded-prefix").or(prefix).unwrap_or_default();
-    format!("{scheme}://{host}{}", prefix.trim_end_matches('/'))
+    match prefix.trim_matches('/') {
+        "" => format!("{scheme}://{host}"),
+        prefix => format!("{scheme}://{host}/{prefix}"),
+    }
 }
 
 /// The first of a comma-separated list, when it is made of characters that an address can have.

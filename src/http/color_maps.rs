@@ -1,12 +1,12 @@
 //! `GET /colorMaps` and `/colorMaps/{name}[?format=png]`.
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::ApiError;
+use super::path::Path;
 use super::query::Query;
 use crate::color::{self, Colormap, Orientation};
 use crate::encode::{Picture, png};

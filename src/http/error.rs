@@ -20,6 +20,9 @@ const NOT_FOUND_CACHE: &str = "public, max-age=60";
 /// Nothing about a failure may be kept.
 const NO_STORE: &str = "no-store";
 
+/// Longer details are cut.
+const MAX_DETAIL_BYTES: usize = 400;
+
 /// When to come back after a 503, in seconds.
 const RETRY_AFTER_S: u16 = 1;
 
@@ -137,6 +140,9 @@ impl ApiError {
                 RasterError::NoGeotransform { .. } => {
                     format!("layer \"{layer}\": its source has neither a geotransform nor ground control points")
                 }
+                RasterError::Unfit { .. } => {
+                    format!("layer \"{layer}\": its configuration does not fit its source; the server's log says why")
+                }
                 RasterError::Open { .. } => {
                     format!("layer \"{layer}\": its source cannot be opened; the server's log says why")
                 }
@@ -178,7 +184,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = Json(Body { detail: self.detail(), code: self.code() });
+        let body = Json(Body { detail: cut(self.detail()), code: self.code() });
         let caching = [(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control()))];
         let mut response = (self.status(), caching, body).into_response();
         if matches!(self, Self::Busy) {
@@ -189,6 +195,16 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+/// A detail quotes what was asked: a long question must not come back whole.
+fn cut(mut detail: String) -> String {
+    if detail.len() > MAX_DETAIL_BYTES {
+        let end = (0..=MAX_DETAIL_BYTES).rev().find(|end| detail.is_char_boundary(*end)).unwrap_or(0);
+        detail.truncate(end);
+        detail.push('…');
+    }
+    detail
 }
 
 impl From<BadParameter> for ApiError {

@@ -1,9 +1,10 @@
 //! `GET /layers`, `/layers/{layer}` and `/layers/{layer}/legend.png`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::caching::ETag;
 use super::color_maps::{LegendSize, legend_png};
+use super::path::Path;
 use super::query::Query;
 use super::tiles::DEFAULT_CACHE_CONTROL;
 use super::{ApiError, AppState};
@@ -39,7 +41,8 @@ impl AppState {
 
 /// The catalogue.
 pub async fn list(State(state): State<AppState>) -> Response {
-    let layers = join_all(state.catalog.iter().map(|layer| summary(layer))).await;
+    let patience = state.settings.request_timeout / 2;
+    let layers = join_all(state.catalog.iter().map(|layer| summary(layer, patience))).await;
     ([(header::CACHE_CONTROL, METADATA_CACHE_CONTROL)], Json(json!({ "layers": layers }))).into_response()
 }
 
@@ -80,22 +83,24 @@ pub async fn legend(
     }
 }
 
-/// A layer in the catalogue; one that can't be opened is listed with the reason.
-async fn summary(layer: &Layer) -> Value {
-    let described = match layer.open().await {
-        Ok(open) => describe(open).await,
-        Err(cause) => Err(cause),
+/// A layer in the catalogue; one that can't be opened, or not in time, is listed with the reason.
+async fn summary(layer: &Layer, patience: Duration) -> Value {
+    let described = async { describe(layer.open().await?).await };
+    let error = match tokio::time::timeout(patience, described).await {
+        Ok(Ok(description)) => return description,
+        Ok(Err(cause)) => {
+            tracing::warn!(layer = layer.id, %cause, "cannot be described");
+            ApiError::raster(&layer.id, cause)
+        }
+        Err(_) => ApiError::Busy,
     };
-    described.unwrap_or_else(|cause| {
-        tracing::warn!(layer = layer.id, %cause, "cannot be described");
-        json!({
-            "id": layer.id,
-            "title": layer.config.title.as_deref().unwrap_or(&layer.id),
-            "description": layer.config.description,
-            "attribution": layer.config.attribution,
-            "status": "error",
-            "detail": ApiError::raster(&layer.id, cause).detail(),
-        })
+    json!({
+        "id": layer.id,
+        "title": layer.config.title.as_deref().unwrap_or(&layer.id),
+        "description": layer.config.description,
+        "attribution": layer.config.attribution,
+        "status": "error",
+        "detail": error.detail(),
     })
 }
 

@@ -8,6 +8,7 @@ mod health;
 mod layers;
 mod observe;
 mod page;
+mod path;
 mod point;
 mod query;
 mod router;
@@ -23,13 +24,16 @@ pub use router::build_app;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::catalog::Catalog;
 use crate::cpu::CpuPool;
 
-/// Renders in flight for each worker: enough to keep it busy while others wait for data, and a bound on memory.
-const RENDERS_PER_WORKER: usize = 2;
+/// Memory that the renders in flight may take, for each worker: enough to keep it busy while others wait for data.
+const RENDER_MB_PER_WORKER: usize = 16;
+
+/// What every render takes besides its tile: what it reads, and its plan.
+const RENDER_BASE_MB: usize = 5;
 
 /// What every handler shares; cheap to clone.
 #[derive(Clone)]
@@ -40,7 +44,9 @@ pub struct AppState {
     pub pool: CpuPool,
     /// The HTTP settings.
     pub settings: HttpSettings,
+    /// A permit is a megabyte.
     renders: Arc<Semaphore>,
+    render_mb: u32,
 }
 
 /// Settings of the HTTP interface.
@@ -58,7 +64,15 @@ impl AppState {
     /// Puts the parts together.
     #[must_use]
     pub fn new(catalog: Catalog, pool: CpuPool, settings: HttpSettings) -> Self {
-        let renders = Arc::new(Semaphore::new(pool.threads() * RENDERS_PER_WORKER));
-        Self { catalog: Arc::new(catalog), pool, settings, renders }
+        let render_mb = pool.threads() * RENDER_MB_PER_WORKER;
+        let renders = Arc::new(Semaphore::new(render_mb));
+        let render_mb = u32::try_from(render_mb).unwrap_or(u32::MAX);
+        Self { catalog: Arc::new(catalog), pool, settings, renders, render_mb }
+    }
+
+    /// Waits until there is memory for a render that takes about `bytes`; the largest ones go alone.
+    async fn room_for(&self, bytes: usize) -> Result<SemaphorePermit<'_>, ApiError> {
+        let megabytes = u32::try_from(RENDER_BASE_MB + (bytes >> 20)).unwrap_or(u32::MAX).min(self.render_mb);
+        self.renders.acquire_many(megabytes).await.map_err(|_| ApiError::Busy)
     }
 }

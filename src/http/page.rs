@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::ApiError;
 use super::caching::ETag;
+use super::path::Path;
 
 /// The page's files carry no version in their names: they are checked again each time, which costs a 304.
 const CACHE_CONTROL: &str = "no-cache";

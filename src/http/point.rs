@@ -1,12 +1,13 @@
 //! `GET /layers/{layer}/point/{lon},{lat}`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::layers::METADATA_CACHE_CONTROL;
+use super::path::Path;
 use super::{ApiError, AppState};
 use crate::geo::wrap_longitude;
 use crate::render;

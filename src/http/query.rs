@@ -7,7 +7,7 @@ use super::ApiError;
 use crate::render::TileQuery;
 
 /// The longest query that is looked at: room for a colormap of a few hundred colours.
-const MAX_QUERY_BYTES: usize = 64 << 10;
+const MAX_QUERY_BYTES: usize = 48 << 10;
 
 /// Names and values of a query, in order. Names that nobody asks for are ignored (clients add their own).
 #[derive(Debug, Default)]

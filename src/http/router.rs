@@ -45,7 +45,7 @@ fn is_json(
 }
 
 fn cors(origins: &[String]) -> CorsLayer {
-    let allowed = if origins.iter().any(|origin| origin == "*") {
+    let allowed = if origins.iter().any(|origin| origin.trim() == "*") {
         AllowOrigin::from(Any)
     } else {
         AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin.trim()).ok()))

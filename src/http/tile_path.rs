@@ -1,9 +1,10 @@
 //! `/tiles/{layer}/{z}/{x}/{y}[@{n}x][.{format}]`, as a tile that exists.
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::ApiError;
+use super::path::Path;
 use crate::encode::TileFormat;
 use crate::geo::TileId;
 
@@ -27,9 +28,7 @@ impl<S: Sync + Send> FromRequestParts<S> for TilePath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Path((layer, z, x, y)) = Path::<(String, String, String, String)>::from_request_parts(parts, state)
-            .await
-            .map_err(|error| ApiError::parameter("path", error.body_text()))?;
+        let Path((layer, z, x, y)) = Path::<(String, String, String, String)>::from_request_parts(parts, state).await?;
         parse(layer, &z, &x, &y)
     }
 }
@@ -43,13 +42,13 @@ fn parse(layer: String, z: &str, x: &str, y: &str) -> Result<TilePath, ApiError>
         None => (y, 1),
         Some((y, suffix)) => (y, scale(suffix)?),
     };
-    let z = u32::try_from(whole("z", z)?).unwrap_or(u32::MAX);
-    let tile = TileId::new(z, whole("x", x)?, whole("y", y)?)?;
+    let tile = TileId::new(whole("z", z)?, whole("x", x)?, whole("y", y)?)?;
     Ok(TilePath { layer, tile, scale, format })
 }
 
 fn scale(suffix: &str) -> Result<u32, ApiError> {
-    let scale = suffix.strip_suffix('x').and_then(|number| number.parse().ok());
+    let digits = |number: &&str| number.bytes().all(|byte| byte.is_ascii_digit());
+    let scale = suffix.strip_suffix('x').filter(digits).and_then(|number| number.parse().ok());
     scale
         .filter(|scale| (1..=MAX_SCALE).contains(scale))
         .ok_or_else(|| ApiError::parameter("scale", format!("\"@{suffix}\" is not one of @1x to @{MAX_SCALE}x")))

@@ -1,15 +1,17 @@
 //! `GET /layers/{layer}/tilejson.json`: TileJSON 3.0.0.
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::layers::METADATA_CACHE_CONTROL;
+use super::path::Path;
 use super::query::Query;
 use super::{ApiError, AppState, base_url};
 use crate::encode::TileFormat;
+use crate::geo::wrap_longitude;
 use crate::render::RenderOptions;
 
 /// What a map client needs to show the layer. Tile parameters of the query go into the address of the tiles.
@@ -25,7 +27,8 @@ pub async fn show(
     }
     let bounds = layer.profile().bounds.to_tilejson();
     let [minzoom, maxzoom] = layer.zooms;
-    let center = [f64::midpoint(bounds[0], bounds[2]), f64::midpoint(bounds[1], bounds[3])];
+    let own = &layer.profile().bounds;
+    let center = [wrap_longitude(f64::midpoint(own.west, own.east)), f64::midpoint(bounds[1], bounds[3])];
     let mut body = Map::from_iter([
         ("tilejson".to_owned(), json!("3.0.0")),
         ("name".to_owned(), json!(layer.config.title.as_deref().unwrap_or(&layer.id))),

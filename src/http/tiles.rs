@@ -27,11 +27,11 @@ pub async fn show(
     if etag.matches(&headers) {
         return Ok(etag.not_modified(caching));
     }
-    let permit = state.renders.acquire().await.map_err(|_| ApiError::Busy)?;
+    let room = state.room_for(options.memory_bytes(layer)).await?;
     let tile = render::tile(&state.pool, layer, path.tile, options)
         .await
         .map_err(|error| ApiError::render(&path.layer, error))?;
-    drop(permit);
+    drop(room);
     Ok(answer(tile, etag.headers(caching), state.settings.empty_tile))
 }
 

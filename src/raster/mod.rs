@@ -85,6 +85,14 @@ pub enum RasterError {
         /// Path or URL.
         origin: String,
     },
+    /// The configuration asks for what the raster does not have.
+    #[error("{key}: {reason}")]
+    Unfit {
+        /// The key of the configuration.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// Something wrong in the middle of its data.
     #[error("cannot read {origin}: {reason}")]
     Read {

@@ -123,6 +123,8 @@ pub struct LonLatBounds {
     pub north: f64,
     /// False when parts of the raster lie outside what its CRS can express: then they are the whole world.
     pub exact: bool,
+    /// How far the raster may bulge out of them between the points that were looked at: `[lon, lat]` in degrees.
+    pub bulge: [f64; 2],
 }
 
 /// Points along one side of the raster that are transformed to find its bounds.
@@ -130,7 +132,8 @@ const BOUNDS_POINTS: usize = 21;
 
 impl LonLatBounds {
     /// The whole world, for lack of better.
-    pub const WORLD: Self = Self { west: -180.0, south: -90.0, east: 180.0, north: 90.0, exact: false };
+    pub const WORLD: Self =
+        Self { west: -180.0, south: -90.0, east: 180.0, north: 90.0, exact: false, bulge: [0.0; 2] };
 
     /// Bounds of a raster, from a lattice of its points (the pole and the antimeridian included).
     ///
@@ -158,24 +161,25 @@ impl LonLatBounds {
                 (west, east) = (-180.0, 180.0);
             }
         }
-        Ok(Self { west, south, east, north, exact: true })
+        Ok(Self { west, south, east, north, exact: true, bulge: [bulge(&lon), bulge(&lat)] })
     }
 
     fn of_degrees(lon: &[f64], lat: &[f64]) -> Self {
         let ((west, east), (south, north)) = (extent(lon), extent(lat));
         let (south, north) = (south.max(-90.0), north.min(90.0));
         if east - west >= 360.0 - 1e-9 {
-            return Self { west: -180.0, south, east: 180.0, north, exact: true };
+            return Self { south, north, exact: true, ..Self::WORLD };
         }
         let shift = 360.0 * ((west + 180.0) / 360.0).floor();
-        Self { west: west - shift, south, east: east - shift, north, exact: true }
+        Self { west: west - shift, south, east: east - shift, north, exact: true, bulge: [0.0; 2] }
     }
 
-    /// Whether a box in degrees (`[west, south, east, north]`, west < east) overlaps these bounds.
+    /// Whether a box in degrees (`[west, south, east, north]`, west < east) may overlap the raster.
     #[must_use]
     pub fn intersects(&self, [west, south, east, north]: [f64; 4]) -> bool {
-        let across = |shift: f64| west + shift < self.east && east + shift > self.west;
-        south < self.north && north > self.south && [-360.0, 0.0, 360.0].into_iter().any(across)
+        let [lon, lat] = self.bulge;
+        let across = |shift: f64| west + shift <= self.east + lon && east + shift >= self.west - lon;
+        south <= self.north + lat && north >= self.south - lat && [-360.0, 0.0, 360.0].into_iter().any(across)
     }
 
     /// As GeoJSON writes it (RFC 7946, 5.2): west > east across the antimeridian.
@@ -200,6 +204,24 @@ fn lattice(geotransform: &Affine, width: usize, height: usize) -> (Vec<f64>, Vec
         .flat_map(|row| (0..=steps).map(move |col| (col, row)))
         .map(|(col, row)| geotransform.apply(at(col, width), at(row, height)))
         .unzip()
+}
+
+/// How far a curve through the lattice may leave the straight lines between its points: an eighth of the second
+/// difference, were it a parabola; twice that for safety. Steps across the antimeridian are passed over.
+fn bulge(values: &[f64]) -> f64 {
+    let second =
+        |a: f64, b: f64, c: f64| if (a - b).abs().max((b - c).abs()) < 180.0 { (a - 2.0 * b + c).abs() } else { 0.0 };
+    let mut most = 0.0_f64;
+    for line in 0..BOUNDS_POINTS {
+        for i in 1..BOUNDS_POINTS - 1 {
+            let along = |step: usize, start: usize| {
+                let at = |i: usize| values[start + i * step];
+                second(at(i - 1), at(i), at(i + 1))
+            };
+            most = most.max(along(1, line * BOUNDS_POINTS)).max(along(BOUNDS_POINTS, line));
+        }
+    }
+    most / 4.0
 }
 
 fn extent(values: &[f64]) -> (f64, f64) {

@@ -58,16 +58,19 @@ pub async fn tile(
         return empty(layer, &options);
     }
     let style = paint::Brush::prepare(layer, &options).await?;
-    let body = pool
-        .run(move || match options.format {
-            TileFormat::Npy => Ok(encode::npy(&pixels, options.return_mask)),
-            TileFormat::Png => {
-                let picture = style.paint(pixels, options.return_mask);
-                encode::png(&picture, options.size_px, options.size_px)
-            }
-        })
-        .await??;
-    Ok(Tile { body: body.into(), format: options.format, is_empty: false })
+    let (format, size_px) = (options.format, options.size_px);
+    let encode = move || match format {
+        TileFormat::Npy => Ok(Some(encode::npy(&pixels, options.return_mask))),
+        TileFormat::Png => match style.paint(pixels, options.return_mask) {
+            picture if picture.is_transparent() => Ok(None),
+            picture => encode::png(&picture, size_px, size_px).map(Some),
+        },
+    };
+    match pool.run(encode).await?? {
+        Some(body) => Ok(Tile { body: body.into(), format, is_empty: false }),
+        // Its colours are all transparent: the picture that every such tile shares.
+        None => Ok(Tile { body: encode::empty_png(size_px)?, format, is_empty: true }),
+    }
 }
 
 /// The pixels of a tile, warped; `None` when the raster is nowhere near.

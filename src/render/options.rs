@@ -1,6 +1,7 @@
 //! From the words of a query to complete, checked options.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::catalog::OpenLayer;
 use crate::color::Colormap;
@@ -98,6 +99,14 @@ fn bad(parameter: &'static str, reason: impl fmt::Display) -> BadParameter {
 }
 
 impl RenderOptions {
+    /// About how much memory the making of one tile takes: its values, the picture made of them, and its encoding.
+    #[must_use]
+    pub fn memory_bytes(&self, layer: &OpenLayer) -> usize {
+        let dtypes = self.bands.iter().map(|band| layer.profile().bands[band - 1].dtype);
+        let sample = dtypes.reduce(DataType::promote).map_or(1, DataType::size_bytes);
+        (self.size_px as usize).pow(2) * (self.bands.len() * sample + 1) * 3
+    }
+
     /// Checks a query against a layer; `scale` is the 2 of `@2x`.
     ///
     /// # Errors
@@ -106,7 +115,7 @@ impl RenderOptions {
         let bands = bands(query, format, layer)?;
         let nodata = nodata(query, layer)?;
         let style = match format {
-            TileFormat::Npy => Style::Raw,
+            TileFormat::Npy => raw(query, bands.len())?,
             TileFormat::Png => style(query, &bands, layer)?,
         };
         let kernel = kernel(query, &style, format, layer)?;
@@ -132,7 +141,7 @@ fn bands(query: &TileQuery, format: TileFormat, layer: &OpenLayer) -> Result<Vec
     let mut bands = Vec::new();
     for text in &query.bidx {
         let count = profile.bands.len();
-        let band: usize = text.trim().parse().map_err(|_| bad("bidx", format!("\"{text}\" is no band number")))?;
+        let band: usize = whole(text).ok_or_else(|| bad("bidx", format!("\"{text}\" is no band number")))?;
         if band == 0 || band > count {
             return Err(bad("bidx", format!("there is no band {band}: the layer has bands 1 to {count}")));
         }
@@ -190,6 +199,13 @@ fn style(query: &TileQuery, bands: &[usize], layer: &OpenLayer) -> Result<Style,
     })
 }
 
+/// Raw values have no colours; a mistake in what asks for some is one all the same.
+fn raw(query: &TileQuery, bands: usize) -> Result<Style, BadParameter> {
+    rescale(&query.rescale, bands)?;
+    asked_colormap(query)?;
+    Ok(Style::Raw)
+}
+
 fn asked_colormap(query: &TileQuery) -> Result<Option<(&'static str, Colormap)>, BadParameter> {
     match (&query.colormap, &query.colormap_name) {
         (Some(_), Some(_)) => Err(bad("colormap", "give colormap or colormap_name, not both")),
@@ -210,9 +226,9 @@ fn asked_colormap(query: &TileQuery) -> Result<Option<(&'static str, Colormap)>,
 fn rescale(texts: &[String], bands: usize) -> Result<Option<Vec<[f64; 2]>>, BadParameter> {
     let mut ranges = Vec::new();
     for text in texts {
-        let numbers: Vec<f64> = text
-            .trim()
-            .trim_matches(['[', ']'])
+        let bare = text.trim();
+        let bare = bare.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(bare);
+        let numbers: Vec<f64> = bare
             .split(',')
             .map(|number| number.trim().parse().map_err(|_| bad("rescale", format!("\"{text}\" is not min,max"))))
             .collect::<Result<_, _>>()?;
@@ -282,7 +298,7 @@ fn holds_classes(layer: &OpenLayer) -> bool {
 fn size(query: &TileQuery, scale: u32) -> Result<u32, BadParameter> {
     let size = match &query.tilesize {
         None => DEFAULT_TILE_PX,
-        Some(text) => text.parse().ok().filter(|size| TILE_PX.contains(size)).ok_or_else(|| {
+        Some(text) => whole(text).filter(|size| TILE_PX.contains(size)).ok_or_else(|| {
             bad("tilesize", format!("\"{text}\" is not from {} to {}", TILE_PX.start(), TILE_PX.end()))
         })?,
     };
@@ -291,6 +307,11 @@ fn size(query: &TileQuery, scale: u32) -> Result<u32, BadParameter> {
         return Err(bad("tilesize", format!("{size} @{scale}x is {side} px a side, above the limit of {MAX_SIDE_PX}")));
     }
     Ok(side)
+}
+
+/// A whole number in digits alone: `+` is how a query writes a space.
+fn whole<T: FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 fn flag(text: Option<&str>) -> Result<bool, BadParameter> {

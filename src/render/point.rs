@@ -8,7 +8,7 @@ use crate::cpu::CpuPool;
 use crate::geo::Crs;
 use crate::geo::crs::CrsKind;
 use crate::raster::{Profile, ReadRequest, Window};
-use crate::warp::Resampling;
+use crate::warp::{Resampling, around};
 
 /// One value a data band; `None` where there is no data.
 pub type PointValues = Vec<Option<f64>>;
@@ -48,7 +48,7 @@ fn cell_at(profile: &Profile, lon: f64, lat: f64) -> Result<Option<[usize; 2]>, 
     }
     let [left, _, right, _] = profile.native_bounds();
     if let Some(period) = profile.crs.period_x() {
-        x[0] += ((f64::midpoint(left, right) - x[0]) / period).round() * period;
+        x[0] = around(x[0], f64::midpoint(left, right), period);
     }
     let Some(inverse) = profile.geotransform.inverse() else { return Ok(None) };
     let (col, row) = inverse.apply(x[0], y[0]);

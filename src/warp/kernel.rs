@@ -1,9 +1,11 @@
 //! Interpolation kernels and their weights along one axis.
 
 use std::f64::consts::PI;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::Resampling;
+use crate::raster::{DataType, Pixels};
 
 /// Downscaling by less than this keeps the kernel as narrow as at native resolution (GDAL's threshold, 1 / 0.95).
 const WIDENING_THRESHOLD: f64 = 1.0 / 0.95;
@@ -214,8 +216,9 @@ pub trait Accumulator: Copy + Default + Send + Sync + 'static {
     fn to_f64(self) -> f64;
     /// `self + a * b`.
     fn add_product(self, a: Self, b: Self) -> Self;
-    /// `self / other`.
-    fn over(self, other: Self) -> Self;
+    /// The mean of what is valid: `self / share`, and `self` as it is where everything is, so that holes elsewhere
+    /// change nothing.
+    fn share_of(self, share: Self) -> Self;
 }
 
 impl Accumulator for f32 {
@@ -229,8 +232,8 @@ impl Accumulator for f32 {
     fn add_product(self, a: Self, b: Self) -> Self {
         self + a * b
     }
-    fn over(self, other: Self) -> Self {
-        self / other
+    fn share_of(self, share: Self) -> Self {
+        if (share - 1.0).abs() < 1e-6 { self } else { self / share }
     }
 }
 
@@ -244,8 +247,43 @@ impl Accumulator for f64 {
     fn add_product(self, a: Self, b: Self) -> Self {
         self + a * b
     }
-    fn over(self, other: Self) -> Self {
-        self / other
+    fn share_of(self, share: Self) -> Self {
+        if (share - 1.0).abs() < 1e-14 { self } else { self / share }
+    }
+}
+
+/// Whether results must be kept between their inputs: sums of wide types are off by their last digits, those of
+/// narrower ones are exact once they are rounded to the type. Cubic and Lanczos overshoot by design.
+pub fn must_clamp<T: Filterable>(resampling: Resampling) -> bool {
+    let wide = match T::DTYPE {
+        DataType::F64 | DataType::U64 | DataType::I64 => true,
+        DataType::U8 | DataType::I8 | DataType::U16 | DataType::I16 | DataType::U32 | DataType::I32 | DataType::F32 => {
+            false
+        }
+    };
+    wide && matches!(resampling, Resampling::Bilinear | Resampling::Average)
+}
+
+/// Keeps one output pixel between the smallest and largest valid source pixel under its taps, band by band.
+pub fn clamp_to_taps<T: Filterable>([cols, rows]: [Range<usize>; 2], values: &[T], source: &Pixels, pixel: &mut [T]) {
+    for (band, sample) in pixel.iter_mut().enumerate() {
+        let mut range: Option<[T; 2]> = None;
+        for at in rows.clone().flat_map(|row| cols.clone().map(move |col| row * source.width + col)) {
+            if source.mask.is_valid(at, band, source.bands) {
+                let value = values[at * source.bands + band];
+                let [min, max] = range.unwrap_or([value; 2]);
+                range = Some([if value < min { value } else { min }, if value > max { value } else { max }]);
+            }
+        }
+        if let Some([min, max]) = range {
+            *sample = if *sample < min {
+                min
+            } else if *sample > max {
+                max
+            } else {
+                *sample
+            };
+        }
     }
 }
 

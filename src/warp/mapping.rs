@@ -94,7 +94,7 @@ impl<'a> Projector<'a> {
             let [left, _, right, _] = self.profile.native_bounds();
             let middle = f64::midpoint(left, right);
             for x in x.iter_mut() {
-                *x += ((middle - *x) / period).round() * period;
+                *x = around(*x, middle, period);
             }
         }
         for (x, y) in x.iter_mut().zip(y.iter_mut()) {
@@ -139,10 +139,11 @@ impl<'a> Projector<'a> {
     #[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
     fn unwrap_cols(&self, cols: &mut [f64], period: f64) {
         let width = self.profile.width as f64;
-        let turns_to_middle = |col: f64| ((width / 2.0 - col) / period).round() * period;
-        let together = self.wraps().then(|| cols.get(cols.len() / 2).copied().map_or(0.0, turns_to_middle));
+        let first = width / 2.0 - period / 2.0;
+        let turns = |col: f64| ((col - first) / period).floor() * period;
+        let together = self.wraps().then(|| cols.get(cols.len() / 2).copied().map_or(0.0, turns));
         for col in cols {
-            *col += together.unwrap_or_else(|| turns_to_middle(*col));
+            *col -= together.unwrap_or_else(|| turns(*col));
         }
     }
 
@@ -150,6 +151,12 @@ impl<'a> Projector<'a> {
     pub fn wraps(&self) -> bool {
         wraps(self.profile)
     }
+}
+
+/// A coordinate moved by whole turns of the world to within half a turn of `middle`: `-half <= x - middle < half`.
+pub fn around(x: f64, middle: f64, period: f64) -> f64 {
+    let first = middle - period / 2.0;
+    if (first..first + period).contains(&x) { x } else { first + (x - first).rem_euclid(period) }
 }
 
 /// Whether the raster goes exactly once around the world, along its columns.

@@ -17,13 +17,14 @@ mod target;
 use std::fmt;
 use std::str::FromStr;
 
+pub use mapping::around;
 pub use plan::{BLOCK_PX, BlockPlan, Part, Rect, SourceWindow, blocks};
 pub use target::Target;
 
 use mapping::Mapping;
 
 use crate::each_samples;
-use crate::raster::{Pixels, Samples};
+use crate::raster::Pixels;
 
 /// How pixels are made from source pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -121,23 +122,6 @@ pub fn resample(plan: &BlockPlan, part: &Part, source: &Pixels, target: &mut Tar
             (_, Mapping::Cells(cells)) => per_pixel::fill(plan.resampling, cells, part, values, source, rows),
         }
     }));
-    if let (Resampling::Bilinear | Resampling::Average, Samples::F64(values)) = (plan.resampling, &source.samples) {
-        target.clamp(at, size, &ranges(values, source));
-    }
-}
-
-/// Smallest and largest valid value by band. Narrower types need no clamping to them: what sums in `f64` are off
-/// by vanishes when it is rounded to the type.
-fn ranges(values: &[f64], source: &Pixels) -> Vec<[f64; 2]> {
-    let mut ranges = vec![[f64::INFINITY, f64::NEG_INFINITY]; source.bands];
-    for (index, pixel) in values.chunks_exact(source.bands).enumerate() {
-        for (band, (value, range)) in pixel.iter().zip(&mut ranges).enumerate() {
-            if source.mask.is_valid(index, band, source.bands) {
-                *range = [range[0].min(*value), range[1].max(*value)];
-            }
-        }
-    }
-    ranges
 }
 
 #[cfg(test)]

@@ -20,6 +20,11 @@ impl<A: Accumulator> Taps<A> {
         Self { first: 0, raw: Vec::new(), weights: Vec::new() }
     }
 
+    /// The source pixels that have a weight.
+    fn range(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.weights.len()
+    }
+
     /// False when the position is outside.
     fn set(&mut self, resampling: Resampling, center: f64, size: f64, start: i64, length: usize) -> bool {
         if !kernel::contains(center, start, length) {
@@ -54,21 +59,22 @@ fn fill_bands<T: Filterable, const BANDS: usize>(
     let (rect, window) = (part.rect, part.window);
     let (mut cols, mut rows) = (Vec::new(), Vec::new());
     let (mut across, mut down) = (Taps::<T::Acc>::new(), Taps::<T::Acc>::new());
-    let mut sums = vec![T::Acc::default(); source.bands * 2];
+    let mut sums = vec![T::Acc::default(); source.bands * 4];
     let fill = std::mem::take(&mut out.fill);
     let all_valid = source.mask == Mask::AllValid;
-    let shared_mask = if let Mask::Shared(_, mask) = &source.mask { Some(mask.as_slice()) } else { None };
     for row in 0..rect.height {
         cells.row(rect.y + row, rect.x, rect.x + rect.width, &mut cols, &mut rows);
         let (samples, mask) = out.row(row);
         for run in cell_runs(rect.x, rect.width) {
             let [size_x, size_y] = cells.size(rect.x + run.start, rect.y + row);
             let native = kernel::widening(size_x).max(kernel::widening(size_y)) <= 1.0;
-            let one_mask = all_valid || shared_mask.is_some();
-            let between_four = BANDS > 0 && one_mask && native && resampling == Resampling::Bilinear;
+            let between_four = BANDS > 0 && native && resampling == Resampling::Bilinear;
             for col in run {
                 let pixel = &mut samples[col * source.bands..(col + 1) * source.bands];
-                if between_four && interpolate::<T, BANDS>(cols[col], rows[col], window, values, shared_mask, pixel) {
+                if between_four
+                    && !kernel::must_clamp::<T>(resampling)
+                    && interpolate::<T, BANDS>(cols[col], rows[col], window, values, &source.mask, pixel)
+                {
                     mask[col] = 255;
                 } else if across.set(resampling, cols[col], size_x, window.col, window.width)
                     && down.set(resampling, rows[col], size_y, window.row, window.height)
@@ -78,6 +84,10 @@ fn fill_bands<T: Filterable, const BANDS: usize>(
                     } else {
                         weigh(&across, &down, values, source, &fill, &mut sums, pixel)
                     };
+                    if kernel::must_clamp::<T>(resampling) && mask[col] > 0 {
+                        let taps = [across.range(), down.range()];
+                        kernel::clamp_to_taps(taps, values, source, pixel);
+                    }
                 }
             }
         }
@@ -95,22 +105,34 @@ fn cell_runs(left: usize, width: usize) -> impl Iterator<Item = std::ops::Range<
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; a float cast saturates")]
 #[expect(clippy::cast_precision_loss, reason = "positions are far below 2^52")]
 fn interpolate<T: Filterable, const BANDS: usize>(
-    col: f64, row: f64, window: SourceWindow, values: &[T], mask: Option<&[u8]>, out: &mut [T],
+    col: f64, row: f64, window: SourceWindow, values: &[T], mask: &Mask, out: &mut [T],
 ) -> bool {
-    let (x, y) = (col - 0.5 - window.col as f64, row - 0.5 - window.row as f64);
-    if !(x >= 0.0 && y >= 0.0) {
+    let (x, y) = (col - 0.5, row - 0.5);
+    if !(x >= window.col as f64 && y >= window.row as f64) {
         return false;
     }
-    let (col, row) = (x as usize, y as usize);
+    // Not negative where columns do not wrap: truncation is floor. Fractions are of the position itself, the same
+    // in every window.
+    let (left, top) = if x >= 0.0 { (truncated(x), truncated(y)) } else { (x.floor(), truncated(y)) };
+    let (col, row) = ((left as i64 - window.col) as usize, (top as i64 - window.row) as usize);
     if col + 1 >= window.width || row + 1 >= window.height {
         return false;
     }
     let first = row * window.width + col;
     let below = first + window.width;
-    if mask.is_some_and(|mask| mask[first..first + 2] != [255; 2] || mask[below..below + 2] != [255; 2]) {
+    let valid = |mask: &[u8], samples: usize| {
+        let all = |pixel: usize| mask[pixel * samples..(pixel + 2) * samples].iter().all(|valid| *valid == 255);
+        all(first) && all(below)
+    };
+    let four_valid = match mask {
+        Mask::AllValid => true,
+        Mask::Shared(_, mask) => valid(mask, 1),
+        Mask::PerBand(mask) => valid(mask, BANDS),
+    };
+    if !four_valid {
         return false;
     }
-    let (right, down) = (x - col as f64, y - row as f64);
+    let (right, down) = (x - left, y - top);
     let weights = [(1.0 - right) * (1.0 - down), right * (1.0 - down), (1.0 - right) * down, right * down];
     let (pixels, _) = values.as_chunks::<BANDS>();
     let (Some([a, b]), Some([c, d])) = (pixels[first..].first_chunk::<2>(), pixels[below..].first_chunk::<2>()) else {
@@ -126,6 +148,12 @@ fn interpolate<T: Filterable, const BANDS: usize>(
         *sample = T::store(sum);
     }
     true
+}
+
+/// `f64::trunc` for positions, which are far below 2^63: the function is a call on older processors.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "positions are far below 2^52")]
+fn truncated(position: f64) -> f64 {
+    position as i64 as f64
 }
 
 /// Sums and stores one output pixel of a source that is valid everywhere.
@@ -152,42 +180,39 @@ fn weigh_valid<T: Filterable, const BANDS: usize>(
     255
 }
 
-/// Sums one output pixel and stores it; gives its validity.
+/// Sums one output pixel and stores it; gives its validity. The same sums in the same order as
+/// [`weigh_valid`], so that a hole somewhere else changes nothing.
 fn weigh<T: Filterable>(
     across: &Taps<T::Acc>, down: &Taps<T::Acc>, values: &[T], source: &Pixels, fill: &[T], sums: &mut [T::Acc],
     out: &mut [T],
 ) -> u8 {
     let bands = source.bands;
-    let zero = T::Acc::default();
-    sums.fill(zero);
-    let (totals, shares) = sums.split_at_mut(bands);
+    sums.fill(T::Acc::default());
+    let (all_sums, line_sums) = sums.split_at_mut(bands * 2);
     for (line, height) in (down.first..).zip(&down.weights) {
+        line_sums.fill(T::Acc::default());
+        let (totals, shares) = line_sums.split_at_mut(bands);
         for (pixel, width) in (line * source.width + across.first..).zip(&across.weights) {
-            let weight = zero.add_product(*width, *height);
             let samples = &values[pixel * bands..(pixel + 1) * bands];
-            match &source.mask {
-                Mask::AllValid => {
-                    for (total, value) in totals.iter_mut().zip(samples) {
-                        *total = total.add_product(weight, value.load());
-                    }
-                }
-                Mask::Shared(_, mask) if mask[pixel] == 0 => {}
-                Mask::Shared(_, mask) => {
-                    let weight = zero.add_product(weight, T::Acc::from_f64(f64::from(mask[pixel]) / 255.0));
-                    shares[0] = shares[0].add_product(weight, T::Acc::from_f64(1.0));
-                    for (total, value) in totals.iter_mut().zip(samples) {
-                        *total = total.add_product(weight, value.load());
-                    }
-                }
-                Mask::PerBand(mask) => {
-                    for band in (0..bands).filter(|band| mask[pixel * bands + band] != 0) {
-                        totals[band] = totals[band].add_product(weight, samples[band].load());
-                        shares[band] = shares[band].add_product(weight, T::Acc::from_f64(1.0));
-                    }
+            for (band, sample) in samples.iter().enumerate() {
+                let share = match &source.mask {
+                    Mask::AllValid => 255,
+                    Mask::Shared(_, mask) => mask[pixel],
+                    Mask::PerBand(mask) => mask[pixel * bands + band],
+                };
+                if share > 0 {
+                    let share = T::Acc::from_f64(f64::from(share) / 255.0);
+                    totals[band] =
+                        totals[band].add_product(*width, T::Acc::default().add_product(sample.load(), share));
+                    shares[band] = shares[band].add_product(*width, share);
                 }
             }
         }
+        for (sum, line_sum) in all_sums.iter_mut().zip(&*line_sums) {
+            *sum = sum.add_product(*height, *line_sum);
+        }
     }
+    let (totals, shares) = all_sums.split_at(bands);
     store(&source.mask, totals, shares, fill, out)
 }
 
@@ -203,7 +228,7 @@ fn store<T: Filterable>(mask: &Mask, totals: &[T::Acc], shares: &[T::Acc], fill:
             let valid = validity(*kind, shares[0].to_f64());
             if valid > 0 {
                 for (sample, total) in out.iter_mut().zip(totals) {
-                    *sample = T::store(total.over(shares[0]));
+                    *sample = T::store(total.share_of(shares[0]));
                 }
             }
             valid
@@ -212,7 +237,7 @@ fn store<T: Filterable>(mask: &Mask, totals: &[T::Acc], shares: &[T::Acc], fill:
             let mut any = 0;
             for (band, sample) in out.iter_mut().enumerate() {
                 let valid = validity(MaskKind::Binary, shares[band].to_f64());
-                *sample = if valid > 0 { T::store(totals[band].over(shares[band])) } else { fill[band] };
+                *sample = if valid > 0 { T::store(totals[band].share_of(shares[band])) } else { fill[band] };
                 any = any.max(valid);
             }
             any

@@ -194,10 +194,11 @@ fn choose_level(profile: &Profile, output_px: Option<[f64; 2]>) -> (usize, usize
 }
 
 /// How much the reader decimates a level when an output pixel is `px` of its pixels wide.
+#[expect(clippy::cast_precision_loss, reason = "overviews go down to a pixel at most")]
 fn decimation(profile: &Profile, level: usize, px: f64) -> usize {
     let Level { width, height } = profile.levels[level];
     if level == 0 && profile.source_decimation > 1 {
-        return power_of_two_up_to(px * LEVEL_TOLERANCE);
+        return power_of_two_up_to((px * LEVEL_TOLERANCE).min(profile.source_decimation as f64));
     }
     if width.saturating_mul(height) > EXACT_LEVEL_PX && px > MOST_PX_PER_PIXEL {
         return power_of_two_up_to(px / MOST_PX_PER_PIXEL) * 2;

@@ -1,6 +1,6 @@
 //! Kernels when columns and rows map independently: first along the rows that are needed, then across them.
 
-use super::kernel::{Accumulator, AxisTaps, Filterable};
+use super::kernel::{self, Accumulator, AxisTaps, Filterable};
 use super::mapping::Axis;
 use super::target::Rows;
 use super::{Part, Resampling};
@@ -43,6 +43,16 @@ pub fn fill<T: Filterable>(
         }
         weigh_lines(&lines, first, weights, &mut sum);
         channels.store(&sum, &across, row, &mut out);
+        if kernel::must_clamp::<T>(resampling) {
+            let (samples, mask) = out.row(row);
+            for (col, (pixel, valid)) in samples.chunks_exact_mut(source.bands).zip(mask).enumerate() {
+                let (left, taps) = across.of(col);
+                if *valid > 0 {
+                    let taps = [left..left + taps.len(), first..first + weights.len()];
+                    kernel::clamp_to_taps(taps, values, source, pixel);
+                }
+            }
+        }
     }
 }
 
@@ -145,7 +155,7 @@ impl Channels {
                 let valid = validity(kind, shares[0].to_f64());
                 if valid > 0 {
                     for (sample, value) in samples.iter_mut().zip(values) {
-                        *sample = T::store(value.over(shares[0]));
+                        *sample = T::store(value.share_of(shares[0]));
                     }
                 }
                 valid
@@ -154,7 +164,7 @@ impl Channels {
                 let mut any = 0;
                 for (band, sample) in samples.iter_mut().enumerate() {
                     let valid = validity(MaskKind::Binary, shares[band].to_f64());
-                    *sample = if valid > 0 { T::store(values[band].over(shares[band])) } else { fill[band] };
+                    *sample = if valid > 0 { T::store(values[band].share_of(shares[band])) } else { fill[band] };
                     any = any.max(valid);
                 }
                 any

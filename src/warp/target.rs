@@ -71,21 +71,6 @@ impl Target {
         });
     }
 
-    /// Keeps the valid samples of a rectangle within the ranges of their bands.
-    pub(super) fn clamp(&mut self, at: [usize; 2], [width, height]: [usize; 2], ranges: &[[f64; 2]]) {
-        let Samples::F64(samples) = &mut self.samples else { return };
-        for row in at[1]..at[1] + height {
-            for pixel in row * self.width + at[0]..row * self.width + at[0] + width {
-                for (band, [min, max]) in ranges.iter().enumerate().filter(|(_, [min, max])| min <= max) {
-                    let sample = &mut samples[pixel * ranges.len() + band];
-                    if self.mask[pixel] > 0 && *sample != self.fill[band] {
-                        *sample = sample.clamp(*min, *max);
-                    }
-                }
-            }
-        }
-    }
-
     /// The finished picture.
     #[must_use]
     pub fn into_pixels(self) -> Pixels {

@@ -309,6 +309,39 @@ mod overrides {
     }
 }
 
+#[rstest]
+#[case::inside_the_file("YES")]
+#[case::in_a_file_beside_it("NO")]
+fn a_mask_with_overviews_counts_at_every_level(#[case] internal: &str) {
+    use crate::support::made::{Folder, Tiff, fill};
+
+    let folder = Folder::new();
+    let path = folder.path("masked.tif");
+    let valid = |col: usize, row: usize| (col / 100 + row / 100) % 2 == 0;
+    {
+        let mut dataset = Tiff::new(&path, [1000, 1000], "EPSG:32632", [511_234.7, 4_987_654.3], 30.0).create::<u8>();
+        let mut band = dataset.rasterband(1).unwrap();
+        fill(&mut band, |col, row| if valid(col, row) { 10_u8 } else { 200 });
+        gdal::config::set_thread_local_config_option("GDAL_TIFF_INTERNAL_MASK", internal).unwrap();
+        band.create_mask_band(true).unwrap();
+        fill(&mut band.open_mask_band().unwrap(), |col, row| if valid(col, row) { 255_u8 } else { 0 });
+        dataset.build_overviews("AVERAGE", &[2, 4, 8], &[]).unwrap();
+    }
+    assert_eq!(std::path::Path::new(&format!("{path}.msk")).exists(), internal == "NO");
+    let maps = Maps::of(&path);
+    for zoom in [8, 9, 10, 11, 12, 13] {
+        for kernel in KERNELS {
+            let array = maps.npy(&tile_at(zoom, [9.25, 44.95]), &format!("resampling={kernel}"));
+            let values = array.valid(0);
+            let hidden = values.iter().filter(|value| **value != 10.0).count();
+            assert_eq!(hidden, 0, "{hidden} of {} values at zoom {zoom} with {kernel} are not 10", values.len());
+            let share = values.len() as f64 / (256.0 * 256.0);
+            assert!(zoom < 11 || (0.3..0.7).contains(&share), "{share} of the tile at zoom {zoom} with {kernel} holds data");
+            assert!(!values.is_empty(), "nothing at zoom {zoom} with {kernel}");
+        }
+    }
+}
+
 mod alpha {
     //! Colours under a transparent alpha never show.
 

@@ -1,8 +1,8 @@
 //! The few GDAL calls without a safe wrapper. The only file of the project with `unsafe` in it.
 #![expect(unsafe_code, reason = "this is the one FFI file")]
 
-use std::ffi::{CStr, c_int};
-use std::ptr::{null, null_mut};
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr::null_mut;
 
 use gdal::Dataset;
 use gdal::errors::{GdalError, Result};
@@ -97,19 +97,21 @@ pub struct Warped {
 }
 
 impl Warped {
-    /// Takes the source over, so that it lives as long as its warp.
+    /// Takes the source over, so that it lives as long as its warp. What lies outside the source is transparent: an
+    /// alpha band says so. Cells are taken as they are (nearest); smoothing is ours.
     pub fn by_gcps(source: Dataset) -> Result<Self> {
-        // SAFETY: the source handle is valid, and stays so: it is dropped after the warp that is made of it. Null
-        // texts ask for the dataset's own CRS on both sides.
+        let arguments = [c"-of", c"VRT", c"-dstalpha", c"-r", c"near", c"-et", c"0"];
+        let mut arguments: Vec<*mut c_char> = arguments.iter().map(|text| text.as_ptr().cast_mut()).collect();
+        arguments.push(null_mut());
+        let mut sources = [source.c_dataset()];
+        // SAFETY: the arguments are a null-terminated array of C strings, which GDAL copies; the source handle is
+        // valid, and stays so: it is dropped after the warp that is made of it; the options are freed once, and an
+        // empty destination makes a VRT in memory.
         let handle = unsafe {
-            gdal_sys::GDALAutoCreateWarpedVRT(
-                source.c_dataset(),
-                null(),
-                null(),
-                gdal_sys::GDALResampleAlg::GRA_Bilinear,
-                0.125,
-                null(),
-            )
+            let options = gdal_sys::GDALWarpAppOptionsNew(arguments.as_mut_ptr(), null_mut());
+            let handle = gdal_sys::GDALWarp(c"".as_ptr(), null_mut(), 1, sources.as_mut_ptr(), options, null_mut());
+            gdal_sys::GDALWarpAppOptionsFree(options);
+            handle
         };
         if handle.is_null() {
             return Err(last_error());

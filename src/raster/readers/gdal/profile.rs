@@ -139,11 +139,27 @@ fn color_table(band: &RasterBand<'_>) -> Option<Vec<Rgba>> {
     Some(colors.collect())
 }
 
+/// VRTs inside VRTs whose sources count as files of the outer one.
+const MAX_DEPTH: usize = 8;
+
+/// The files that the dataset is made of, those of VRTs inside it included.
+fn files(origin: &str, opened: &Opened, depth: usize) -> Vec<String> {
+    let mut all = ffi::file_list(opened.dataset());
+    let is_vrt = |file: &&String| file.as_str() != origin && file.to_ascii_lowercase().ends_with(".vrt");
+    let inner: Vec<String> = all.iter().filter(is_vrt).take_while(|_| depth < MAX_DEPTH).cloned().collect();
+    for vrt in inner {
+        if let Ok(opened) = Opened::open(&vrt) {
+            all.extend(files(&vrt, &opened, depth + 1));
+        }
+    }
+    all
+}
+
 /// A hash of names, sizes and modification times of the files that the dataset is made of.
 fn version(origin: &str, opened: &Opened) -> u64 {
     let mut hasher = DefaultHasher::new();
     origin.hash(&mut hasher);
-    for file in ffi::file_list(opened.dataset()) {
+    for file in files(origin, opened, 0) {
         file.hash(&mut hasher);
         if let Ok(meta) = std::fs::metadata(&file) {
             meta.len().hash(&mut hasher);

@@ -77,7 +77,11 @@ impl<'a> WindowRead<'a> {
 
     fn mask(&self, samples: &Samples, coverage: &Coverage) -> GdalResult<Mask> {
         if self.request.nodata.is_some() {
-            return Ok(self.value_mask(samples, |_| self.request.nodata));
+            let by_value = self.value_mask(samples, |_| self.request.nodata);
+            return Ok(match coverage.mask(self.request.window, self.scale) {
+                Some(covered) => combine(MaskKind::Binary, covered, by_value, self.request.bands.len()),
+                None => by_value,
+            });
         }
         let by_value = self.value_mask(samples, |band| band.nodata.filter(|_| band.mask == BandMask::Nodata));
         let first = self.request.bands.first().copied().unwrap_or(1);
@@ -153,7 +157,9 @@ impl<'a> WindowRead<'a> {
     fn decimation_alg(&self) -> ResampleAlg {
         // Across overlapping sources GDAL reads anything but the nearest pixel at full resolution; the
         // overviews of the sources are averages already.
-        if self.request.decimation == 1 || self.profile.source_decimation > 1 {
+        // And it does not know a nodata value that somebody else gave: it would mix it in.
+        let own_nodata = self.request.nodata.is_none();
+        if self.request.decimation == 1 || self.profile.source_decimation > 1 || !own_nodata {
             return ResampleAlg::NearestNeighbour;
         }
         match self.request.resampling {
