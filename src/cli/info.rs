@@ -35,9 +35,9 @@ pub async fn run(setup: &Setup, args: InfoArgs) -> Result<(), CliError> {
 /// A configured layer by that name, else the raster at that path.
 async fn find(setup: &Setup, target: &str) -> Result<Arc<OpenLayer>, CliError> {
     match setup.layer(target).await {
-        Err(CliError::NoLayer(_) | CliError::Config(ConfigError::Missing { .. })) => {
+        Err(why @ (CliError::NoLayer(_) | CliError::Config(ConfigError::Missing { .. }))) => {
             if !Path::new(target).exists() {
-                return Err(CliError::Nothing(target.to_owned()));
+                return Err(CliError::Nothing { target: target.to_owned(), why: Box::new(why) });
             }
             let raster = GdalRaster::open(&setup.pool, target, None).await?;
             let config = LayerConfig { source: target.to_owned(), ..LayerConfig::default() };

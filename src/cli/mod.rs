@@ -62,8 +62,8 @@ enum CliError {
     Config(#[from] ConfigError),
     #[error("there is no layer \"{0}\"; `cogwheel layers` lists them")]
     NoLayer(String),
-    #[error("\"{0}\" is neither a layer nor a file; `cogwheel layers` lists the layers")]
-    Nothing(String),
+    #[error("there is no file \"{target}\", and {why}")]
+    Nothing { target: String, why: Box<CliError> },
     #[error(transparent)]
     Parameter(#[from] BadParameter),
     #[error(transparent)]
@@ -88,7 +88,7 @@ impl CliError {
 
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NoLayer(_) | Self::Nothing(_) | Self::Parameter(_) | Self::Tile(_) => EXIT_USAGE,
+            Self::Config(_) | Self::NoLayer(_) | Self::Nothing { .. } | Self::Parameter(_) | Self::Tile(_) => EXIT_USAGE,
             Self::Raster(_) | Self::Render(_) | Self::Io { .. } | Self::BrokenLayers { .. } | Self::Lambda(_) => {
                 EXIT_FAILED
             }

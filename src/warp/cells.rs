@@ -99,14 +99,31 @@ impl CellMap {
     pub fn extent(&self, rect: super::Rect) -> Option<([f64; 4], [f64; 2])> {
         let mut extent = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
         let mut size = [0.0_f64; 2];
+        let mut reach = |cols: &[f64], rows: &[f64]| {
+            for (col, row) in cols.iter().zip(rows).filter(|(col, row)| col.is_finite() && row.is_finite()) {
+                extent = [extent[0].min(*col), extent[1].min(*row), extent[2].max(*col), extent[3].max(*row)];
+            }
+        };
+        let (mut cols, mut rows) = (Vec::new(), Vec::new());
         for cell_row in rect.y / CELL_PX..(rect.y + rect.height).div_ceil(CELL_PX) {
             for cell_col in rect.x / CELL_PX..(rect.x + rect.width).div_ceil(CELL_PX) {
                 let cell = self.cell(cell_col, cell_row);
-                let (Points::Lattice { cols, rows, .. } | Points::Exact { cols, rows }) = &cell.points else {
-                    continue;
-                };
-                for (col, row) in cols.iter().zip(rows).filter(|(col, row)| col.is_finite() && row.is_finite()) {
-                    extent = [extent[0].min(*col), extent[1].min(*row), extent[2].max(*col), extent[3].max(*row)];
+                let (across, down) = (within(cell_col, rect.x, rect.width), within(cell_row, rect.y, rect.height));
+                match &cell.points {
+                    Points::Outside => continue,
+                    Points::Lattice { cols, rows, .. } | Points::Exact { cols, rows }
+                        if across.len() == CELL_PX && down.len() == CELL_PX =>
+                    {
+                        reach(cols, rows);
+                    }
+                    points => {
+                        for row in down {
+                            cols.clear();
+                            rows.clear();
+                            points.row(row, across.start, across.end, &mut cols, &mut rows);
+                            reach(&cols, &rows);
+                        }
+                    }
                 }
                 size = [size[0].max(cell.size[0]), size[1].max(cell.size[1])];
             }
@@ -147,6 +164,12 @@ impl Points {
             }
         }
     }
+}
+
+/// The pixels of a cell that a range of the block's pixels holds.
+fn within(cell: usize, start: usize, length: usize) -> std::ops::Range<usize> {
+    let first = cell * CELL_PX;
+    start.max(first) - first..(start + length).min(first + CELL_PX) - first
 }
 
 fn cell_indices() -> impl Iterator<Item = (usize, usize)> {

@@ -198,7 +198,8 @@ fn choose_level(profile: &Profile, output_px: Option<[f64; 2]>) -> (usize, usize
 fn decimation(profile: &Profile, level: usize, px: f64) -> usize {
     let Level { width, height } = profile.levels[level];
     if level == 0 && profile.source_decimation > 1 {
-        return power_of_two_up_to((px * LEVEL_TOLERANCE).min(profile.source_decimation as f64));
+        // One step finer than would do: overviews of sources lie on grids of their own, off by up to half a pixel.
+        return power_of_two_up_to((px / 2.0).min(profile.source_decimation as f64));
     }
     if width.saturating_mul(height) > EXACT_LEVEL_PX && px > MOST_PX_PER_PIXEL {
         return power_of_two_up_to(px / MOST_PX_PER_PIXEL) * 2;

@@ -319,14 +319,16 @@ fn a_mask_with_overviews_counts_at_every_level(#[case] internal: &str) {
     let path = folder.path("masked.tif");
     let valid = |col: usize, row: usize| (col / 100 + row / 100) % 2 == 0;
     {
-        let mut dataset = Tiff::new(&path, [1000, 1000], "EPSG:32632", [511_234.7, 4_987_654.3], 30.0).create::<u8>();
+        let dataset = Tiff::new(&path, [1000, 1000], "EPSG:32632", [511_234.7, 4_987_654.3], 30.0).create::<u8>();
         let mut band = dataset.rasterband(1).unwrap();
         fill(&mut band, |col, row| if valid(col, row) { 10_u8 } else { 200 });
         gdal::config::set_thread_local_config_option("GDAL_TIFF_INTERNAL_MASK", internal).unwrap();
         band.create_mask_band(true).unwrap();
         fill(&mut band.open_mask_band().unwrap(), |col, row| if valid(col, row) { 255_u8 } else { 0 });
-        dataset.build_overviews("AVERAGE", &[2, 4, 8], &[]).unwrap();
     }
+    // only once the mask is on disk do its overviews know it
+    let update = gdal::DatasetOptions { open_flags: gdal::GdalOpenFlags::GDAL_OF_UPDATE, ..Default::default() };
+    gdal::Dataset::open_ex(&path, update).unwrap().build_overviews("AVERAGE", &[2, 4, 8], &[]).unwrap();
     assert_eq!(std::path::Path::new(&format!("{path}.msk")).exists(), internal == "NO");
     let maps = Maps::of(&path);
     for zoom in [8, 9, 10, 11, 12, 13] {
@@ -384,6 +386,36 @@ mod alpha {
         let (all, red) = (maps.npy("12/2152/1473", "resampling=bilinear"), maps.npy("12/2152/1473", "resampling=bilinear&bidx=1"));
         assert_eq!(red.mask(), all.mask());
         assert_eq!(red.band(0), all.band(0));
+    }
+
+    #[rstest]
+    #[case::one_band_and_alpha(&[2])]
+    #[case::two_bands_and_alpha(&[1, 3])]
+    #[case::three_bands_and_alpha(&[1, 2, 3])]
+    #[case::four_bands_and_alpha(&[1, 2, 3, 1])]
+    fn alpha_counts_beside_any_number_of_bands(#[case] bands: &[usize]) {
+        // GDAL itself knows an alpha band as a mask only where there are two or four bands
+        let folder = crate::support::made::Folder::new();
+        let source = crate::support::fixtures().join("alpha_rgba.tif").display().to_string();
+        let band = |(index, (source_band, color)): (usize, (usize, &str))| {
+            format!(
+                "<VRTRasterBand dataType=\"Byte\" band=\"{}\"><ColorInterp>{color}</ColorInterp><SimpleSource>\
+                 <SourceFilename>{source}</SourceFilename><SourceBand>{source_band}</SourceBand></SimpleSource></VRTRasterBand>",
+                index + 1
+            )
+        };
+        let sources = bands.iter().map(|band| (*band, "Undefined")).chain([(4, "Alpha")]);
+        let text: String = sources.enumerate().map(band).collect();
+        let head = "rasterXSize=\"320\" rasterYSize=\"260\"><SRS>EPSG:32632</SRS>\
+                    <GeoTransform>511234.7, 30, 0, 4987654.3, 0, -30</GeoTransform>";
+        let vrt = folder.write("alpha.vrt", &format!("<VRTDataset {head}{text}</VRTDataset>"));
+        let chosen: String = bands.iter().map(|band| format!("&bidx={band}")).collect();
+        for kernel in ["nearest", "bilinear"] {
+            let ours = Maps::of(&vrt).npy("12/2152/1473", &format!("resampling={kernel}"));
+            let expected = Maps::of("alpha_rgba.tif").npy("12/2152/1473", &format!("resampling={kernel}{chosen}"));
+            assert_eq!(ours.bands, bands.len() + 1, "the alpha band is no value");
+            assert_eq!(ours, expected, "{kernel}");
+        }
     }
 
     #[test]

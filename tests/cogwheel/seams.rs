@@ -170,6 +170,31 @@ fn a_hole_far_away_changes_nothing(
     assert_eq!(different, 0, "{different} of {} values differ in their last bits", a.valid_count());
 }
 
+#[rstest]
+fn a_hole_far_away_changes_nothing_either_when_a_pixel_is_made_of_a_thousand_cells(
+    #[values("bilinear", "cubic", "lanczos", "average")] kernel: &str,
+) {
+    // 28 cells a pixel: the block is read in parts, some with the hole and some without
+    let folder = Folder::new();
+    let tile_of = |name: &str, hole: usize| {
+        let path = folder.path(name);
+        let tiff = Tiff { nodata: Some(0.0), ..Tiff::new(&path, [4000, 4000], "EPSG:3857", [1_113_207.9, 5_621_543.1], 11.0) };
+        let value = |col: usize, row: usize| 30_000 + ((col * 7919 + row * 104_729) % 3000) as u16;
+        tiff.write(|col, row| if col < hole && row < hole { 0 } else { value(col, row) });
+        Maps::of(&path).npy("9/270/184", &format!("resampling={kernel}"))
+    };
+    let (whole, with_hole) = (tile_of("whole.tif", 0), tile_of("hole.tif", 400));
+    let far = |array: &crate::support::Array| -> Vec<f64> {
+        let (values, mask) = (array.band(0), array.mask());
+        let first = mask.iter().position(|mask| *mask > 0).unwrap() / 256;
+        (0..values.len()).filter(|at| at / 256 > first + 40 && mask[*at] > 0).map(|at| values[at]).collect()
+    };
+    let (a, b) = (far(&whole), far(&with_hole));
+    assert!(whole.valid_count() > with_hole.valid_count() && a.len() > 1_000 && a.len() == b.len(), "{}", a.len());
+    let different = a.iter().zip(&b).filter(|(a, b)| a != b).count();
+    assert_eq!(different, 0, "{different} of {} values differ", a.len());
+}
+
 /// A raster that has no overviews and is so large that the reader decimates it.
 fn large_raster(folder: &Folder) -> Maps {
     let path = folder.path("large.tif");

@@ -35,7 +35,7 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<Profile, Ra
         width,
         height,
         levels: levels(&bands, width, height),
-        bands: bands.iter().map(describe).collect::<Result<_, _>>().map_err(read_error)?,
+        bands: describe_all(&bands).map_err(read_error)?,
         source_decimation: source_decimation(opened),
         version: version(origin, opened),
     })
@@ -76,10 +76,20 @@ fn source_decimation(opened: &Opened) -> usize {
     ffi::file_list(opened.dataset()).get(1).and_then(factor).unwrap_or(1)
 }
 
-fn describe(band: &RasterBand<'_>) -> gdal::errors::Result<Band> {
+fn describe_all(bands: &[RasterBand<'_>]) -> gdal::errors::Result<Vec<Band>> {
+    let has_alpha = bands.iter().any(is_alpha);
+    bands.iter().map(|band| describe(band, has_alpha)).collect()
+}
+
+fn is_alpha(band: &RasterBand<'_>) -> bool {
+    band.color_interpretation() == ColorInterpretation::AlphaBand
+}
+
+/// GDAL speaks of an alpha mask only where there are 2 or 4 bands; an alpha band means the same behind any number.
+fn describe(band: &RasterBand<'_>, has_alpha: bool) -> gdal::errors::Result<Band> {
     let flags = band.mask_flags()?;
     let nodata = nodata(band);
-    let mask = if flags.is_alpha() {
+    let mask = if flags.is_alpha() || (has_alpha && flags.is_all_valid() && !is_alpha(band)) {
         BandMask::Alpha
     } else if flags.is_per_dataset() || !(flags.is_all_valid() || flags.is_nodata()) {
         BandMask::Dataset
@@ -94,7 +104,7 @@ fn describe(band: &RasterBand<'_>) -> gdal::errors::Result<Band> {
         dtype: data_type(band.band_type()),
         nodata,
         mask,
-        is_alpha: interpretation == ColorInterpretation::AlphaBand,
+        is_alpha: is_alpha(band),
         color_interpretation: interpretation.name().to_lowercase(),
         description: band.description().unwrap_or_default(),
         unit: Some(band.unit()).filter(|unit| !unit.is_empty()),
