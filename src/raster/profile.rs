@@ -31,6 +31,8 @@ pub struct Profile {
     /// Up to this factor the reader decimates full resolution cheaply, by overviews of what it is made of (a VRT
     /// over COGs that have them); 1 where it does not.
     pub source_decimation: usize,
+    /// Up to this factor the pixels of those overviews lie on one grid: a power of two.
+    pub source_alignment: usize,
     /// Longitude and latitude bounds.
     pub bounds: LonLatBounds,
     /// Changes when the source changes: made of names, sizes and times of its files.

@@ -197,11 +197,16 @@ fn choose_level(profile: &Profile, output_px: Option<[f64; 2]>) -> (usize, usize
 #[expect(clippy::cast_precision_loss, reason = "overviews go down to a pixel at most")]
 fn decimation(profile: &Profile, level: usize, px: f64) -> usize {
     let Level { width, height } = profile.levels[level];
+    let large = width.saturating_mul(height) > EXACT_LEVEL_PX;
     if level == 0 && profile.source_decimation > 1 {
-        // One step finer than would do: overviews of sources lie on grids of their own, off by up to half a pixel.
-        return power_of_two_up_to((px / 2.0).min(profile.source_decimation as f64));
+        let coarsest = profile.source_decimation as f64;
+        let exact = power_of_two_up_to((px * LEVEL_TOLERANCE).min(coarsest));
+        // Overviews of sources that lie on grids of their own are off by up to half a pixel: finer ones, by less.
+        // A large mosaic can't afford them.
+        let finer = power_of_two_up_to((px / 4.0).min(coarsest)).max(profile.source_alignment);
+        return if exact <= profile.source_alignment || large { exact } else { finer };
     }
-    if width.saturating_mul(height) > EXACT_LEVEL_PX && px > MOST_PX_PER_PIXEL {
+    if large && px > MOST_PX_PER_PIXEL {
         return power_of_two_up_to(px / MOST_PX_PER_PIXEL) * 2;
     }
     1

@@ -13,6 +13,9 @@ use crate::raster::{BandMask, Profile, Window};
 /// VRTs inside VRTs that are followed to find gaps.
 const MAX_DEPTH: usize = 8;
 
+/// Sources are taken to be aligned to 2^10 pixels at most.
+const MAX_ALIGNMENT_LOG2: u32 = 10;
+
 /// The covered parts of a raster, in pixels of full resolution; `None` when all of it is covered.
 #[derive(Debug, Default)]
 pub struct Coverage(Option<Vec<Rect>>);
@@ -58,6 +61,23 @@ impl Coverage {
         }
         mask.contains(&0).then_some(mask)
     }
+}
+
+/// The largest power of two by which the sources of a VRT can be decimated so that their pixels stay on one grid:
+/// their offsets are multiples of it, and none is stretched.
+pub fn alignment(opened: &Opened) -> usize {
+    let sources = opened.dataset().metadata_domain("xml:VRT").and_then(|xml| parse_sources(&xml.concat()));
+    let Some(sources) = sources.filter(|_| opened.is_vrt()) else { return 1 };
+    let fits = |factor: f64| {
+        sources.iter().all(|source| match (source.from, source.to) {
+            (Some(Rect(from)), Some(Rect(to))) => {
+                let unstretched = to[2] - to[0] == from[2] - from[0] && to[3] - to[1] == from[3] - from[1];
+                unstretched && [from[0], from[1], to[0], to[1]].iter().all(|offset| offset % factor == 0.0)
+            }
+            _ => false,
+        })
+    };
+    (0..=MAX_ALIGNMENT_LOG2).rev().find(|log2| fits(f64::from(1_u32 << log2))).map_or(1, |log2| 1 << log2)
 }
 
 /// The first whole index at or after a position, within 0..=size.

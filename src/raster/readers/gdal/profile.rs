@@ -7,7 +7,7 @@ use gdal::Metadata;
 use gdal::raster::{ColorInterpretation, GdalDataType, RasterBand};
 
 use super::dataset::{Opened, reason};
-use super::ffi;
+use super::{coverage, ffi};
 use crate::geo::{Affine, Crs};
 use crate::raster::{Band, BandMask, DataType, Level, LonLatBounds, Profile, RasterError, Rgba};
 
@@ -37,6 +37,7 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<Profile, Ra
         levels: levels(&bands, width, height),
         bands: describe_all(&bands).map_err(read_error)?,
         source_decimation: source_decimation(opened),
+        source_alignment: coverage::alignment(opened),
         version: version(origin, opened),
     })
 }
