@@ -19,7 +19,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 
 /// A demo layer and a tile in the middle of its data, at its native zoom.
-const TILES: [(&str, u32, u64, u64); 5] = [
+const TILES: [(&str, u64, u64, u64); 5] = [
     ("landsat", 12, 656, 1583),   // EPSG:3857, RGB
     ("bahamas", 9, 144, 221),     // EPSG:32618, RGB, with a mask
     ("relief", 5, 17, 11),        // EPSG:4326, RGB, a VRT
@@ -82,7 +82,7 @@ fn reads(c: &mut Criterion) {
 
 /// A block of a layer with pixels of the right shape, for the warp alone.
 fn block<T: Sample>(
-    layer: &OpenLayer, (z, x, y): (u32, u64, u64), kernel: Resampling, bands: usize,
+    layer: &OpenLayer, (z, x, y): (u64, u64, u64), kernel: Resampling, bands: usize,
 ) -> (BlockPlan, Part, Pixels) {
     let grid = OutputGrid::of_tile(TileId::new(z, x, y).expect("a tile"), 256);
     let (grid, rect, _) = blocks(&grid).next().expect("one block");
@@ -138,7 +138,7 @@ fn plans(c: &mut Criterion) {
 }
 
 /// The values of a real tile.
-fn values(bench: &Bench, name: &str, (z, x, y): (u32, u64, u64)) -> Vec<u8> {
+fn values(bench: &Bench, name: &str, (z, x, y): (u64, u64, u64)) -> Vec<u8> {
     let query = TileQuery { return_mask: Some("false".to_owned()), ..TileQuery::default() };
     let tile = bench.tile(&bench.layer(name), TileId::new(z, x, y).expect("a tile"), &query, TileFormat::Npy);
     tile.body[128..].to_vec()

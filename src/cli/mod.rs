@@ -88,7 +88,9 @@ impl CliError {
 
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NoLayer(_) | Self::Nothing { .. } | Self::Parameter(_) | Self::Tile(_) => EXIT_USAGE,
+            Self::Config(_) | Self::NoLayer(_) | Self::Nothing { .. } | Self::Parameter(_) | Self::Tile(_) => {
+                EXIT_USAGE
+            }
             Self::Raster(_) | Self::Render(_) | Self::Io { .. } | Self::BrokenLayers { .. } | Self::Lambda(_) => {
                 EXIT_FAILED
             }

@@ -154,6 +154,7 @@ impl<'a> Projector<'a> {
 }
 
 /// A coordinate moved by whole turns of the world to within half a turn of `middle`: `-half <= x - middle < half`.
+#[must_use]
 pub fn around(x: f64, middle: f64, period: f64) -> f64 {
     let first = middle - period / 2.0;
     if (first..first + period).contains(&x) { x } else { first + (x - first).rem_euclid(period) }

@@ -91,7 +91,10 @@ fn whatever_changes_the_answer_changes_the_tag() {
 #[case("?rescale=0,10,0,20,0,30", "?rescale=0,10&rescale=0,20&rescale=0,30")]
 #[case("?tilesize=128&nodata=0", "?nodata=0.0&tilesize=128")]
 #[case("?resampling=%6Eearest", "?resampling=nearest")]
-#[case("?bidx=1&colormap={%221%22:%22%23f00%22,%222%22:[0,0,0]}", "?bidx=1&colormap={%222%22:%22%23000000ff%22,%20%221%22:[255,0,0,255]}")]
+#[case(
+    "?bidx=1&colormap={%221%22:%22%23f00%22,%222%22:[0,0,0]}",
+    "?bidx=1&colormap={%222%22:%22%23000000ff%22,%20%221%22:[255,0,0,255]}"
+)]
 #[case(".npy", ".npy?rescale=0,10")] // raw values have no colours
 fn the_same_options_spelled_otherwise_are_the_same_tile(#[case] one: &str, #[case] other: &str) {
     let server = server();
@@ -103,7 +106,10 @@ fn the_same_options_spelled_otherwise_are_the_same_tile(#[case] one: &str, #[cas
 
 #[test]
 fn the_layers_default_written_out_is_the_same_tile() {
-    assert_eq!(tag(&server(), "/tiles/brighter/11/1081/737"), tag(&server(), "/tiles/brighter/11/1081/737?rescale=0,200"));
+    assert_eq!(
+        tag(&server(), "/tiles/brighter/11/1081/737"),
+        tag(&server(), "/tiles/brighter/11/1081/737?rescale=0,200")
+    );
 }
 
 #[rstest]
@@ -128,7 +134,11 @@ fn if_none_match_is_compared_as_the_rfc_says(
     assert_eq!(answer.status, status);
     if status == 304 {
         assert!(answer.body.is_empty());
-        assert!(!answer.has("content-type") && ["", "0"].contains(&answer.header("content-length")), "{:?}", answer.headers);
+        assert!(
+            !answer.has("content-type") && ["", "0"].contains(&answer.header("content-length")),
+            "{:?}",
+            answer.headers
+        );
         assert!(answer.has("access-control-allow-origin") && answer.has("x-request-id"));
         for name in ["etag", "cache-control"] {
             assert_eq!(answer.header(name), full.header(name));

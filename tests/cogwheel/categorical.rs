@@ -7,20 +7,15 @@ use rstest::rstest;
 use crate::support::made::{Folder, Tiff};
 use crate::support::{Maps, encoded, geo};
 
-/// The colour table of palette.tif (make_rasters.py), and nothing.
-const COLORS: [[u8; 4]; 6] = [
-    [20, 60, 160, 255],
-    [90, 160, 60, 255],
-    [230, 220, 120, 255],
-    [170, 110, 60, 255],
-    [245, 245, 245, 255],
-    [0; 4],
-];
+/// The colour table of palette.tif (`make_rasters.py`), and nothing.
+const COLORS: [[u8; 4]; 6] =
+    [[20, 60, 160, 255], [90, 160, 60, 255], [230, 220, 120, 255], [170, 110, 60, 255], [245, 245, 245, 255], [0; 4]];
 
 /// Tiles of palette.tif from far out to far in.
-const TILES: [&str; 7] = ["8/134/92", "9/269/184", "10/538/368", "11/1076/736", "12/2153/1473", "13/4306/2946", "15/17226/11786"];
+const TILES: [&str; 7] =
+    ["8/134/92", "9/269/184", "10/538/368", "11/1076/736", "12/2153/1473", "13/4306/2946", "15/17226/11786"];
 
-/// A discrete colormap for nodata_u8.tif, whose values run from 20 to 240.
+/// A discrete colormap for `nodata_u8.tif`, whose values run from 20 to 240.
 fn by_tens() -> String {
     let classes: Vec<String> = (20..=240).map(|value| format!("\"{value}\": [{value}, 0, {}]", value / 10)).collect();
     format!("{{{}}}", classes.join(","))
@@ -76,7 +71,11 @@ fn an_interpolating_picture_of_classes_is_refused_and_raw_values_are_not(
     let answer = maps.refused("12/2153/1473.png", &format!("resampling={kernel}"));
     assert_eq!(answer.status, 400);
     assert!(answer.detail().starts_with("resampling: "), "{}", answer.detail());
-    assert!(answer.detail().contains(kernel) && answer.detail().contains("nearest"), "it says why: {}", answer.detail());
+    assert!(
+        answer.detail().contains(kernel) && answer.detail().contains("nearest"),
+        "it says why: {}",
+        answer.detail()
+    );
     let mixed = maps.npy("12/2153/1473", &format!("resampling={kernel}"));
     assert_ne!(mixed, maps.npy("12/2153/1473", "resampling=nearest"), "npy is interpolated");
 }

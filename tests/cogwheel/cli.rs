@@ -71,13 +71,30 @@ fn the_version_is_the_packages() {
 #[test]
 fn tile_writes_what_the_server_answers() {
     let server = Server::of(&layers());
-    let options = ["--rescale", "0,200", "--bidx", "1", "--colormap-name", "viridis", "--resampling", "cubic", "--nodata", "-1", "--tilesize", "128"];
+    let options = [
+        "--rescale",
+        "0,200",
+        "--bidx",
+        "1",
+        "--colormap-name",
+        "viridis",
+        "--resampling",
+        "cubic",
+        "--nodata",
+        "-1",
+        "--tilesize",
+        "128",
+    ];
     let query = "rescale=0,200&bidx=1&colormap_name=viridis&resampling=cubic&nodata=-1&tilesize=128";
     for (file, options, path) in [
         ("a.png", &[][..], "/tiles/rgb/11/1081/737.png"),
         ("a.npy", &[][..], "/tiles/rgb/11/1081/737.npy"),
         ("b.png", &options[..], &format!("/tiles/rgb/11/1081/737.png?{query}")),
-        ("c.png", &["--return-mask", "false", "--colormap", "{\"120\":\"#f00\"}", "--bidx", "2"][..], "/tiles/rgb/11/1081/737?return_mask=false&colormap={%22120%22:%22%23f00%22}&bidx=2"),
+        (
+            "c.png",
+            &["--return-mask", "false", "--colormap", "{\"120\":\"#f00\"}", "--bidx", "2"][..],
+            "/tiles/rgb/11/1081/737?return_mask=false&colormap={%22120%22:%22%23f00%22}&bidx=2",
+        ),
     ] {
         let output = run(server.folder.path(), &[&["tile", "rgb", "11", "1081", "737", "-o", file], options].concat());
         assert!(output.status.success(), "{}", text(&output.stderr));
@@ -140,7 +157,11 @@ fn what_the_data_or_the_system_refuses_ends_with_1() {
 #[case(&["serve"])]
 #[case(&[])]
 fn without_a_configuration_it_says_how_to_write_one(#[case] args: &[&str]) {
-    assert_fails(&run(Folder::new().path(), args), 2, &["cogwheel.toml", "[layers.", "source = ", "--config", "COGWHEEL_CONFIG"]);
+    assert_fails(
+        &run(Folder::new().path(), args),
+        2,
+        &["cogwheel.toml", "[layers.", "source = ", "--config", "COGWHEEL_CONFIG"],
+    );
 }
 
 #[test]
@@ -195,7 +216,10 @@ fn layers_lists_every_layer_and_fails_when_one_is_broken() {
     let output = run(folder.path(), &["layers"]);
     let lines = text(&output.stdout);
     assert!(output.status.success() && lines.lines().count() == 3, "{lines}");
-    assert!(lines.lines().next().unwrap().starts_with("rgb ") && lines.contains("Smooth") && lines.contains(" ok "), "{lines}");
+    assert!(
+        lines.lines().next().unwrap().starts_with("rgb ") && lines.contains("Smooth") && lines.contains(" ok "),
+        "{lines}"
+    );
 
     folder.write("cogwheel.toml", [layers(), layer("absent", "absent.tif", "")].concat());
     let output = run(folder.path(), &["layers", "--json"]);

@@ -46,7 +46,10 @@ fn any_origin_may_read_every_answer(#[case] method: &str, #[case] path: &str, #[
     assert_eq!(answer.status, status);
     assert_eq!(list(&answer, "access-control-allow-origin"), ["*"]);
     let exposed = list(&answer, "access-control-expose-headers");
-    assert!(["etag", "x-request-id", "retry-after"].iter().all(|name| exposed.iter().any(|known| known == name)), "{exposed:?}");
+    assert!(
+        ["etag", "x-request-id", "retry-after"].iter().all(|name| exposed.iter().any(|known| known == name)),
+        "{exposed:?}"
+    );
     assert!(!answer.has("access-control-allow-credentials"));
 }
 

@@ -177,7 +177,10 @@ fn a_status_of_empty_tiles_that_is_none_is_refused_at_start() {
 fn with_a_hanging_source(threads: &str) -> Server {
     let folder = Folder::new();
     folder.fifo("slow.tif");
-    folder.write("cogwheel.toml", format!("[layers.slow]\nsource = 'slow.tif'\n{}", layer("rgb", "rgb_smooth_3857.tif", "")));
+    folder.write(
+        "cogwheel.toml",
+        format!("[layers.slow]\nsource = 'slow.tif'\n{}", layer("rgb", "rgb_smooth_3857.tif", "")),
+    );
     Server::start(folder, &[("COGWHEEL_REQUEST_TIMEOUT_S", "1"), ("COGWHEEL_THREADS", threads)])
 }
 

@@ -25,9 +25,7 @@ fn position(c: [f64; 6], x: f64, y: f64) -> [f64; 2] {
 #[case::turned([0.956, 0.292, 0.292, -0.956])]
 #[case::turned_and_sheared([0.9, 0.5, -0.3, -1.1])]
 #[case::not_square([1.0, 0.0, 0.0, -0.37])]
-fn an_affine_grid_is_placed_by_its_geotransform(
-    #[case] turn: [f64; 4], #[values("EPSG:3857", "EPSG:4326")] crs: &str,
-) {
+fn an_affine_grid_is_placed_by_its_geotransform(#[case] turn: [f64; 4], #[values("EPSG:3857", "EPSG:4326")] crs: &str) {
     let (zoom, cell, corner) = match crs {
         "EPSG:3857" => (12, 37.3, [1_113_207.9, 5_621_543.1]),
         _ => (11, 0.000_71, [10.0037, 44.9981]),
@@ -57,7 +55,11 @@ fn an_affine_grid_is_placed_by_its_geotransform(
             let inside = (0.0..COLS as f64).contains(&at[0]) && (0.0..ROWS as f64).contains(&at[1]);
             assert_eq!(mask[index] > 0, inside, "tile {x}/{y}, pixel {index}, {at:?}");
             if inside {
-                assert_eq!(values[index], at[1].floor() * COLS as f64 + at[0].floor(), "tile {x}/{y}, pixel {index}, {at:?}");
+                assert_eq!(
+                    values[index],
+                    at[1].floor() * COLS as f64 + at[0].floor(),
+                    "tile {x}/{y}, pixel {index}, {at:?}"
+                );
                 shown += 1;
             } else {
                 outside += 1;
@@ -148,7 +150,8 @@ fn a_point_and_a_tile_agree_on_the_cell() {
         let mut compared = 0;
         for step in 1..12 {
             let share = f64::from(step) / 12.0;
-            let (lon, lat) = (bounds[0] + (east - bounds[0]) * share, bounds[1] + (bounds[3] - bounds[1]) * (0.9 - 0.7 * share));
+            let (lon, lat) =
+                (bounds[0] + (east - bounds[0]) * share, bounds[1] + (bounds[3] - bounds[1]) * (0.9 - 0.7 * share));
             let lon = if lon > 180.0 { lon - 360.0 } else { lon };
             let zoom = 18;
             let (col, row) = geo::pixel(zoom, lon, lat);
@@ -162,7 +165,11 @@ fn a_point_and_a_tile_agree_on_the_cell() {
             let (px, py) = (col as usize % 256, row as usize % 256);
             let shown = array.mask()[py * 256 + px] > 0;
             for band in 0..2 {
-                assert_eq!(point["values"][band].as_f64(), shown.then(|| array.at(band, py, px)), "{file} at {lon},{lat}");
+                assert_eq!(
+                    point["values"][band].as_f64(),
+                    shown.then(|| array.at(band, py, px)),
+                    "{file} at {lon},{lat}"
+                );
             }
             compared += usize::from(shown);
         }

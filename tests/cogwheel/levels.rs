@@ -122,7 +122,11 @@ fn a_zoomed_out_tile_of_a_36000_px_cog_reads_a_few_overview_blocks() {
         let values = array.valid(0);
         assert_eq!(values.len(), 256 * 256);
         let (low, high) = (f64::from(16 * level), f64::from(16 * level + 15));
-        assert!(values.iter().all(|value| (low..=high).contains(value)), "{tile} is not of level {level}: {}", values[0]);
+        assert!(
+            values.iter().all(|value| (low..=high).contains(value)),
+            "{tile} is not of level {level}: {}",
+            values[0]
+        );
         // 128 kB more for the directories of eight levels: 3,400 tile offsets and sizes
         assert!(read <= blocks * block + 131_072, "{tile} read {read} bytes, more than {blocks} blocks");
         assert!(read >= block / 2 || tile != "0/0/0", "{tile} read {read} bytes: nothing is counted");
@@ -139,7 +143,8 @@ fn mosaic(folder: &Folder, source: &str, head: &str, parts: &[[usize; 4]]) -> St
         )
     };
     let sources: String = parts.iter().map(part).collect();
-    let text = format!("<VRTDataset {head}<VRTRasterBand dataType=\"Byte\" band=\"1\">{sources}</VRTRasterBand></VRTDataset>");
+    let text =
+        format!("<VRTDataset {head}<VRTRasterBand dataType=\"Byte\" band=\"1\">{sources}</VRTRasterBand></VRTDataset>");
     folder.write("mosaic.vrt", &text)
 }
 
@@ -190,7 +195,9 @@ fn without_overviews_a_wide_raster_of_doubles_stays_bounded_too() {
     let tiff = Tiff::new(&path, [10_000, 8_000], "EPSG:32632", [511_234.7, 4_987_654.3], 20.0);
     tiff.write(|col, row| (col / 64 + row / 64) as f64);
     let server = Server::of(&folder, &path, 2);
-    for (tile, query) in [("7/67/46", "resampling=cubic"), ("7/67/46", "resampling=mode"), ("4/8/5", "resampling=average")] {
+    for (tile, query) in
+        [("7/67/46", "resampling=cubic"), ("7/67/46", "resampling=mode"), ("4/8/5", "resampling=average")]
+    {
         assert!(server.npy(tile, query).valid_count() > 0, "{tile} shows the raster");
     }
     assert!(server.peak_mb() < 200, "{} MB at the peak; the raster has 610", server.peak_mb());
@@ -245,7 +252,13 @@ fn nodata_is_left_out_before_the_reader_decimates(
     for kernel in KERNELS {
         let array = maps.npy(&tile_at(6, 10.4, 44.8), &format!("resampling={kernel}{query}"));
         let mixed: Vec<f64> = array.valid(0).into_iter().filter(|value| *value != 50.0).collect();
-        assert!(mixed.is_empty(), "{kernel}: {} of {} values hold nodata, for example {}", mixed.len(), array.valid_count(), mixed[0]);
+        assert!(
+            mixed.is_empty(),
+            "{kernel}: {} of {} values hold nodata, for example {}",
+            mixed.len(),
+            array.valid_count(),
+            mixed[0]
+        );
         assert!(array.valid_count() > 0 || ["nearest", "mode"].contains(&kernel), "{kernel} shows nothing");
     }
 }
@@ -265,7 +278,9 @@ fn what_the_reader_decimates_stays_in_its_place() {
             let array = maps.npy(&format!("{zoom}/{x}/{y}"), &format!("resampling={kernel}"));
             let (values, mask) = (array.band(0), array.mask());
             // far from the edges, where a kernel is lopsided
-            let expected = |col: usize| ((f64::from(x) * 256.0 + col as f64 + 0.5) * pixel_m - geo::WORLD_M / 2.0 - left) / cell - 0.5;
+            let expected = |col: usize| {
+                ((f64::from(x) * 256.0 + col as f64 + 0.5) * pixel_m - geo::WORLD_M / 2.0 - left) / cell - 0.5
+            };
             let inner = |col: usize| (expected(col) - 4500.0).abs() < 3000.0;
             let mut compared = 0;
             for index in (0..values.len()).filter(|index| mask[*index] > 0 && inner(index % 256)) {

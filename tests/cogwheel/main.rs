@@ -14,11 +14,11 @@
 mod support;
 
 mod caching;
+mod categorical;
 mod cli;
 mod configuration;
 mod cors_gzip;
 mod failing_sources;
-mod categorical;
 mod geotransforms;
 mod lambda;
 mod levels;

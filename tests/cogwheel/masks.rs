@@ -18,7 +18,7 @@ const WITH_HOLES: [(&str, [f64; 2], u32, [f64; 2]); 9] = [
     ("alpha_rgba.tif", [9.2, 45.0], 12, [0.0, 110.0]),
 ];
 
-/// The same for those in EPSG:32632: echo 514594.7 4984534.3 | gdaltransform -s_srs EPSG:32632 -t_srs EPSG:4326
+/// The same for those in EPSG:32632: echo 514594.7 4984534.3 | gdaltransform -`s_srs` EPSG:32632 -`t_srs` EPSG:4326
 const DISC_IN_UTM: [f64; 2] = [9.185_221, 45.014_108];
 
 fn raster(file: &str) -> ([f64; 2], u32, [f64; 2]) {
@@ -155,7 +155,9 @@ fn out_of_range(maps: &Maps, file: &str, tile: &str, query: &str) -> Option<Stri
         .map(|(_, value)| value)
         .filter(|value| !(low..=high).contains(value))
         .collect();
-    wrong.first().map(|first| format!("{} values of {file} {tile}?{query} are outside {low}..={high}, for example {first:?}", wrong.len()))
+    wrong.first().map(|first| {
+        format!("{} values of {file} {tile}?{query} are outside {low}..={high}, for example {first:?}", wrong.len())
+    })
 }
 
 #[rstest]
@@ -202,7 +204,13 @@ proptest! {
 
 #[rstest]
 fn every_kernel_gives_finite_values_that_are_never_the_nodata_value(
-    #[values("nodata_i16.tif", "nodata_f32_tolerance.tif", "nodata_f32_decimal.tif", "nodata_nan_f32.tif", "nodata_f64.tif")]
+    #[values(
+        "nodata_i16.tif",
+        "nodata_f32_tolerance.tif",
+        "nodata_f32_decimal.tif",
+        "nodata_nan_f32.tif",
+        "nodata_f64.tif"
+    )]
     file: &str,
 ) {
     let (place, zoom, [low, high]) = raster(file);
@@ -228,7 +236,9 @@ mod overrides {
     fn count(file: &str, settings: &str, query: &str, wanted: impl Fn(f64) -> bool) -> (usize, usize) {
         let array = Maps::with(file, settings).npy(TILE, &format!("resampling=nearest&bidx=1{query}"));
         let (values, mask) = (array.band(0), array.mask());
-        let of = |valid: bool| values.iter().zip(&mask).filter(|(value, mask)| (**mask > 0) == valid && wanted(**value)).count();
+        let of = |valid: bool| {
+            values.iter().zip(&mask).filter(|(value, mask)| (**mask > 0) == valid && wanted(**value)).count()
+        };
         (of(true), of(false))
     }
 
@@ -317,7 +327,7 @@ fn a_mask_with_overviews_counts_at_every_level(#[case] internal: &str) {
 
     let folder = Folder::new();
     let path = folder.path("masked.tif");
-    let valid = |col: usize, row: usize| (col / 100 + row / 100) % 2 == 0;
+    let valid = |col: usize, row: usize| (col / 100 + row / 100).is_multiple_of(2);
     {
         let dataset = Tiff::new(&path, [1000, 1000], "EPSG:32632", [511_234.7, 4_987_654.3], 30.0).create::<u8>();
         let mut band = dataset.rasterband(1).unwrap();
@@ -338,7 +348,10 @@ fn a_mask_with_overviews_counts_at_every_level(#[case] internal: &str) {
             let hidden = values.iter().filter(|value| **value != 10.0).count();
             assert_eq!(hidden, 0, "{hidden} of {} values at zoom {zoom} with {kernel} are not 10", values.len());
             let share = values.len() as f64 / (256.0 * 256.0);
-            assert!(zoom < 11 || (0.3..0.7).contains(&share), "{share} of the tile at zoom {zoom} with {kernel} holds data");
+            assert!(
+                zoom < 11 || (0.3..0.7).contains(&share),
+                "{share} of the tile at zoom {zoom} with {kernel} holds data"
+            );
             assert!(!values.is_empty(), "nothing at zoom {zoom} with {kernel}");
         }
     }
@@ -383,7 +396,8 @@ mod alpha {
     #[test]
     fn one_band_of_a_file_with_alpha_keeps_its_opacity() {
         let maps = Maps::of("alpha_rgba.tif");
-        let (all, red) = (maps.npy("12/2152/1473", "resampling=bilinear"), maps.npy("12/2152/1473", "resampling=bilinear&bidx=1"));
+        let (all, red) =
+            (maps.npy("12/2152/1473", "resampling=bilinear"), maps.npy("12/2152/1473", "resampling=bilinear&bidx=1"));
         assert_eq!(red.mask(), all.mask());
         assert_eq!(red.band(0), all.band(0));
     }
@@ -446,7 +460,8 @@ mod whole_numbers {
         for zoom in [11, 13] {
             let array = maps.npy(&tile_at(zoom, [9.18, 44.99]), &format!("resampling={kernel}"));
             let (values, mask) = (array.whole(0), array.mask());
-            let valid: Vec<i128> = values.into_iter().zip(mask).filter(|(_, mask)| *mask > 0).map(|(value, _)| value).collect();
+            let valid: Vec<i128> =
+                values.into_iter().zip(mask).filter(|(_, mask)| *mask > 0).map(|(value, _)| value).collect();
             assert!(valid.len() > 100);
             let other = valid.iter().find(|one| **one != i128::from(value));
             assert!(other.is_none(), "{other:?} is outside the range of its inputs, {value}..={value}");

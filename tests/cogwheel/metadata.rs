@@ -12,7 +12,11 @@ use crate::support::geo::tile;
 fn server() -> Arc<Server> {
     static SHARED: Shared = Shared::new();
     let layers = [
-        layer("rgb", "rgb_smooth_3857.tif", "title = 'Smooth'\nattribution = '<a href=\"x\">Nobody</a>'\ndescription = 'd'"),
+        layer(
+            "rgb",
+            "rgb_smooth_3857.tif",
+            "title = 'Smooth'\nattribution = '<a href=\"x\">Nobody</a>'\ndescription = 'd'",
+        ),
         layer("palette", "palette.tif", "classes = { 1 = 'one', 3 = 'three' }"),
         layer("broken", "not_a_raster.txt", "title = 'Broken'"),
         layer("nan", "nodata_nan_f32.tif", ""),
@@ -42,7 +46,10 @@ fn numbers(value: &Value) -> Vec<f64> {
 #[test]
 fn the_catalogue_keeps_the_order_and_lists_what_is_broken_with_a_reason() {
     let answer = server().get("/layers").ok();
-    assert_eq!((answer.header("content-type"), answer.header("cache-control")), ("application/json", "public, max-age=60"));
+    assert_eq!(
+        (answer.header("content-type"), answer.header("cache-control")),
+        ("application/json", "public, max-age=60")
+    );
     let body = answer.json();
     let layers = body["layers"].as_array().unwrap();
     let ids: Vec<&str> = layers.iter().map(|layer| layer["id"].as_str().unwrap()).collect();
@@ -97,8 +104,8 @@ fn bounds_across_the_antimeridian_have_west_above_east() {
 #[rstest]
 fn a_tilejson_is_one_by_the_specification(
     #[values(
-        "rgb", "palette", "nan", "dateline", "world", "global", "pole", "south_up", "gaps", "mask", "alpha", "only_min",
-        "only_max"
+        "rgb", "palette", "nan", "dateline", "world", "global", "pole", "south_up", "gaps", "mask", "alpha",
+        "only_min", "only_max"
     )]
     name: &str,
 ) {

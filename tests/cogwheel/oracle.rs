@@ -86,7 +86,11 @@ fn nearest_picks_the_oracles_pixels(
     assert_eq!(ours.descr, theirs.descr, "the type of the raster");
     let off = differences(&ours, &theirs, |_| true);
     assert!(share(&off, 0.0) >= 0.99, "{} of the pixels are equal", share(&off, 0.0));
-    assert!(off.iter().all(|off| *off <= 1.0), "a pixel is {} source pixels away", off.iter().fold(0.0_f64, |a, b| a.max(*b)));
+    assert!(
+        off.iter().all(|off| *off <= 1.0),
+        "a pixel is {} source pixels away",
+        off.iter().fold(0.0_f64, |a, b| a.max(*b))
+    );
     assert!(mask_agreement(&ours, &theirs) >= 0.995, "masks agree on {}", mask_agreement(&ours, &theirs));
 }
 
@@ -103,9 +107,7 @@ fn interpolating_kernels_are_within_two_counts_of_the_oracle(
 }
 
 #[rstest::rstest]
-fn masks_agree_with_the_oracle(
-    #[values("mask_nodata_u8", "mask_dataset", "mask_rgb_one_band_nodata")] name: &str,
-) {
+fn masks_agree_with_the_oracle(#[values("mask_nodata_u8", "mask_dataset", "mask_rgb_one_band_nodata")] name: &str) {
     let case = Case::named(name);
     assert_eq!(case.tolerance, "mask");
     let (ours, theirs) = (case.ours(), case.theirs());

@@ -27,7 +27,8 @@ fn there_are_rio_tilers_colormaps_and_each_can_be_had() {
     assert!((200..=230).contains(&names.len()), "{}", names.len());
     assert!(names.is_sorted(), "so that a list can be read");
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
-    for name in ["viridis", "viridis_r", "terrain", "greys", "rdylgn_r", "thermal", "ylgnbu", "cfastie", "schwarzwald"] {
+    for name in ["viridis", "viridis_r", "terrain", "greys", "rdylgn_r", "thermal", "ylgnbu", "cfastie", "schwarzwald"]
+    {
         assert!(names.iter().any(|known| known == name), "{name} is missing");
     }
     for name in names {

@@ -12,13 +12,16 @@ struct Positions {
     rasters: Vec<Placed>,
 }
 
+/// z, x, y of a tile, column and row of a pixel in it, column and row in the source.
+type PixelRow = (u32, u32, u32, usize, usize, Option<f64>, Option<f64>);
+
 #[derive(Deserialize)]
 struct Placed {
     file: String,
     width: f64,
     height: f64,
     tolerance_px: f64,
-    pixels: Vec<(u32, u32, u32, usize, usize, Option<f64>, Option<f64>)>,
+    pixels: Vec<PixelRow>,
 }
 
 fn positions() -> Positions {
@@ -97,10 +100,17 @@ fn an_output_pixel_shows_the_source_pixel_under_its_centre(
         });
         let index = py * *width + px;
         let position = col.zip(row).map(|(col, row)| [col, row]);
-        if let Some(fault) = raster.fault([cols[index], rows[index]], mask[index], position, positions.near_an_edge_px) {
+        if let Some(fault) = raster.fault([cols[index], rows[index]], mask[index], position, positions.near_an_edge_px)
+        {
             faults.push(format!("tile {tile}, pixel {px},{py}: {fault}"));
         }
     }
     assert!(tiles.len() > 10, "{} tiles", tiles.len());
-    assert!(faults.is_empty(), "{} of {} pixels are wrong:\n{}", faults.len(), raster.pixels.len(), faults[..faults.len().min(20)].join("\n"));
+    assert!(
+        faults.is_empty(),
+        "{} of {} pixels are wrong:\n{}",
+        faults.len(),
+        raster.pixels.len(),
+        faults[..faults.len().min(20)].join("\n")
+    );
 }

@@ -71,7 +71,12 @@ fn a_palette_has_the_colours_that_occur_and_its_transparent_ones_first() {
     let palette = with_holes.palette.unwrap();
     assert!(palette.len() <= 6, "{palette:?}");
     assert_eq!(with_holes.transparency.unwrap(), [0], "tRNS ends with the last colour that needs it");
-    assert!([BitDepth::Two, BitDepth::Four].contains(&with_holes.depth), "{:?} is too deep for {} colours", with_holes.depth, palette.len());
+    assert!(
+        [BitDepth::Two, BitDepth::Four].contains(&with_holes.depth),
+        "{:?} is too deep for {} colours",
+        with_holes.depth,
+        palette.len()
+    );
 
     // far inside, where there are no holes
     let picture = ["16/34453/23567", "16/34454/23567", "16/34455/23568", "16/34450/23565"]
@@ -147,7 +152,12 @@ fn a_tile_whose_colours_are_all_transparent_is_the_same_constant() {
 #[test]
 fn a_transparent_tile_of_another_size_has_that_size() {
     let maps = Maps::of("columns_3857.tif");
-    for (tile, query, size) in [("10/1/1", "tilesize=512", 512), ("10/1/1@2x", "", 512), ("10/1/1", "tilesize=64", 64), ("10/1/1@4x", "", 1024)] {
+    for (tile, query, size) in [
+        ("10/1/1", "tilesize=512", 512),
+        ("10/1/1@2x", "", 512),
+        ("10/1/1", "tilesize=64", 64),
+        ("10/1/1@4x", "", 1024),
+    ] {
         let bytes = body(&maps, tile, &format!("bidx=1&{query}"));
         let picture = Picture::parse(&bytes);
         assert_eq!((picture.width, picture.height), (size, size));
@@ -171,8 +181,14 @@ fn twice_as_many_pixels_show_the_same_place(#[case] file: &str, #[case] tile: &s
             high = [high[0].max(at[0]), high[1].max(at[1])];
         }
         let once = maps.png(tile, "bidx=1&rescale=0,512&resampling=nearest");
-        let (first, last) = (once.rgba.iter().position(|p| p[3] > 0).unwrap() / 256, once.rgba.iter().rposition(|p| p[3] > 0).unwrap() / 256);
-        assert!(low[1].abs_diff(first * scale) <= scale && high[1].abs_diff(last * scale) <= scale, "{low:?} to {high:?}");
+        let (first, last) = (
+            once.rgba.iter().position(|p| p[3] > 0).unwrap() / 256,
+            once.rgba.iter().rposition(|p| p[3] > 0).unwrap() / 256,
+        );
+        assert!(
+            low[1].abs_diff(first * scale) <= scale && high[1].abs_diff(last * scale) <= scale,
+            "{low:?} to {high:?}"
+        );
     }
 }
 

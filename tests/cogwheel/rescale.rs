@@ -39,8 +39,10 @@ fn gray(value: f64, [min, max]: [f64; 2]) -> [u8; 2] {
 #[case("float64", [-1e-3, 1e30])]
 fn values_are_rescaled_rounded_and_clamped(#[case] dtype: &str, #[case] range: [f64; 2]) {
     let file = format!("dtypes/{dtype}.tif");
-    let (values, mask) = (corner(&file, "bidx=1&resampling=nearest").band(0), corner(&file, "bidx=1&resampling=nearest").mask());
-    let picture = Maps::of(&file).png(geo::ALIGNED, &format!("bidx=1&resampling=nearest&rescale={},{}", range[0], range[1]));
+    let (values, mask) =
+        (corner(&file, "bidx=1&resampling=nearest").band(0), corner(&file, "bidx=1&resampling=nearest").mask());
+    let picture =
+        Maps::of(&file).png(geo::ALIGNED, &format!("bidx=1&resampling=nearest&rescale={},{}", range[0], range[1]));
     let (mut low, mut high) = (0, 0);
     for index in 0..4096 {
         let [r, g, b, a] = picture.at(index / 64, index % 64);
@@ -49,7 +51,11 @@ fn values_are_rescaled_rounded_and_clamped(#[case] dtype: &str, #[case] range: [
             continue;
         }
         let expected = gray(values[index], range);
-        assert!(r == g && g == b && a == 255 && expected.contains(&r), "pixel {index}: {} became {r}, not {expected:?}", values[index]);
+        assert!(
+            r == g && g == b && a == 255 && expected.contains(&r),
+            "pixel {index}: {} became {r}, not {expected:?}",
+            values[index]
+        );
         low += usize::from(r == 0);
         high += usize::from(r == 255);
     }
@@ -90,7 +96,10 @@ fn each_band_has_its_own_range() {
         for index in 0..4096 {
             let pixel = picture.at(index / 64, index % 64);
             for band in 0..3 {
-                assert!(gray(bands.band(band)[index], ranges[band]).contains(&pixel[band]), "pixel {index}, band {band}");
+                assert!(
+                    gray(bands.band(band)[index], ranges[band]).contains(&pixel[band]),
+                    "pixel {index}, band {band}"
+                );
             }
         }
     }
@@ -163,7 +172,10 @@ fn every_tile_of_a_layer_has_the_same_range(
     }
     let in_order: Vec<u8> = grays.values().copied().collect();
     assert!(in_order.is_sorted(), "a larger value is never darker");
-    assert!(in_order[0] < 30 && in_order[in_order.len() - 1] > 225, "the range fits the data, not the type: {in_order:?}");
+    assert!(
+        in_order[0] < 30 && in_order[in_order.len() - 1] > 225,
+        "the range fits the data, not the type: {in_order:?}"
+    );
 }
 
 #[test]
@@ -196,7 +208,9 @@ fn a_layer_of_one_value_still_makes_a_picture() {
 #[case("int32", "<i4", i128::from(i32::MIN), i128::from(i32::MAX))]
 #[case("uint64", "<u8", 0, i128::from(u64::MAX))]
 #[case("int64", "<i8", i128::from(i64::MIN), i128::from(i64::MAX))]
-fn whole_numbers_of_every_type_are_exact(#[case] dtype: &str, #[case] descr: &str, #[case] min: i128, #[case] max: i128) {
+fn whole_numbers_of_every_type_are_exact(
+    #[case] dtype: &str, #[case] descr: &str, #[case] min: i128, #[case] max: i128,
+) {
     let file = format!("dtypes/{dtype}.tif");
     for kernel in ["nearest", "mode"] {
         let array = corner(&file, &format!("bidx=1&resampling={kernel}"));

@@ -42,17 +42,73 @@ impl Random {
 }
 
 const NUMBERS: [&str; 22] = [
-    "0", "1", "2", "3", "11", "30", "31", "255", "256", "-1", "1e3", "4294967295", "4294967296", "18446744073709551616", "nan",
-    "inf", "-inf", "0.5", "", "%00", "%FF", "\u{663}",
+    "0",
+    "1",
+    "2",
+    "3",
+    "11",
+    "30",
+    "31",
+    "255",
+    "256",
+    "-1",
+    "1e3",
+    "4294967295",
+    "4294967296",
+    "18446744073709551616",
+    "nan",
+    "inf",
+    "-inf",
+    "0.5",
+    "",
+    "%00",
+    "%FF",
+    "\u{663}",
 ];
 const NAMES: [&str; 8] = ["rgb", "palette", "dem", "wide", "nope", "", "..", "%2e%2e"];
-const ENDS: [&str; 12] = ["", ".png", ".npy", ".jpg", "@2x", "@4x.npy", "@2x.png", "@", ".", "@-1x", ".png.png", "%2Epng"];
+const ENDS: [&str; 12] =
+    ["", ".png", ".npy", ".jpg", "@2x", "@4x.npy", "@2x.png", "@", ".", "@-1x", ".png.png", "%2Epng"];
 const KEYS: [&str; 12] = [
-    "bidx", "rescale", "colormap", "colormap_name", "resampling", "nodata", "tilesize", "return_mask", "format", "width", "height", "x",
+    "bidx",
+    "rescale",
+    "colormap",
+    "colormap_name",
+    "resampling",
+    "nodata",
+    "tilesize",
+    "return_mask",
+    "format",
+    "width",
+    "height",
+    "x",
 ];
 const VALUES: [&str; 26] = [
-    "1", "0", "3", "64", "65", "512", "1024", "0,1", "1,0", "-1e300,1e300", "[0,1]", "nan", "viridis", "greys_r", "nearest", "mode", "lanczos",
-    "average", "{%221%22:%22%23f00%22}", "[[0,[1,2,3]],[9,[3,2,1,0]]]", "[[[0,9],%22%23fff%22]]", "true", "false", "%", "%FF", "",
+    "1",
+    "0",
+    "3",
+    "64",
+    "65",
+    "512",
+    "1024",
+    "0,1",
+    "1,0",
+    "-1e300,1e300",
+    "[0,1]",
+    "nan",
+    "viridis",
+    "greys_r",
+    "nearest",
+    "mode",
+    "lanczos",
+    "average",
+    "{%221%22:%22%23f00%22}",
+    "[[0,[1,2,3]],[9,[3,2,1,0]]]",
+    "[[[0,9],%22%23fff%22]]",
+    "true",
+    "false",
+    "%",
+    "%FF",
+    "",
 ];
 
 /// A path that makes sense in places.
@@ -66,7 +122,9 @@ fn path(random: &mut Random) -> String {
         5 => format!("/layers/{name}/{}", random.pick(&["tilejson.json", "legend.png", "point/1,2", "counts", "%FF"])),
         6 => format!("/layers/{name}/point/{a},{b}"),
         7 => format!("/colorMaps/{}", random.pick(&VALUES)),
-        _ => format!("/static/{}", random.pick(&["app.js", "../x", "%2e%2e/x", "%00", "", "vendor/leaflet/leaflet.css"])),
+        _ => {
+            format!("/static/{}", random.pick(&["app.js", "../x", "%2e%2e/x", "%00", "", "vendor/leaflet/leaflet.css"]))
+        }
     };
     for index in 0..random.below(5) {
         path.push(if index == 0 { '?' } else { '&' });
@@ -77,7 +135,11 @@ fn path(random: &mut Random) -> String {
 
 /// A request, now and then with some of its bytes replaced.
 fn garbled(random: &mut Random) -> Vec<u8> {
-    let method = if random.chance(85) { "GET" } else { random.pick(&["HEAD", "POST", "OPTIONS", "get", "G\u{e4}T", "", "DELETE"]) };
+    let method = if random.chance(85) {
+        "GET"
+    } else {
+        random.pick(&["HEAD", "POST", "OPTIONS", "get", "G\u{e4}T", "", "DELETE"])
+    };
     let headers: &[(&str, &str)] = match random.below(8) {
         0 => &[("If-None-Match", "*")],
         1 => &[("If-None-Match", "W/\"\", \"\u{e9}\", ,,")],
@@ -151,7 +213,11 @@ fn what_is_no_http_is_hung_up_on() {
 
 #[test]
 fn sixty_four_clients_at_once_get_what_one_gets() {
-    let layers = [layer("rgb", "rgb_smooth_3857.tif", ""), layer("palette", "palette.tif", ""), layer("world", "lon_0_360.tif", "")];
+    let layers = [
+        layer("rgb", "rgb_smooth_3857.tif", ""),
+        layer("palette", "palette.tif", ""),
+        layer("world", "lon_0_360.tif", ""),
+    ];
     let server = Server::of(&layers.concat());
     let paths = [
         "/tiles/rgb/11/1081/737.png",
@@ -172,7 +238,12 @@ fn sixty_four_clients_at_once_get_what_one_gets() {
                 for turn in 0..2 * paths.len() {
                     let index = (client + turn) % paths.len();
                     let answer = server.get(paths[index]);
-                    assert_eq!((answer.status, &answer.body), (alone[index].status, &alone[index].body), "{}", paths[index]);
+                    assert_eq!(
+                        (answer.status, &answer.body),
+                        (alone[index].status, &alone[index].body),
+                        "{}",
+                        paths[index]
+                    );
                 }
             });
         }
@@ -188,7 +259,11 @@ fn a_crowd_that_asks_for_too_much_gets_tiles_or_503s_and_leaves_no_backlog() {
     std::thread::scope(|scope| {
         for client in 0..40 {
             let (server, statuses) = (&server, &statuses);
-            let path = format!("/tiles/elevation/3/{}/{}@2x.png?tilesize=1024&resampling=mode", client % 8, 2 + client / 8 % 4);
+            let path = format!(
+                "/tiles/elevation/3/{}/{}@2x.png?tilesize=1024&resampling=mode",
+                client % 8,
+                2 + client / 8 % 4
+            );
             scope.spawn(move || statuses.lock().unwrap().push(server.get(&path).status));
         }
     });
@@ -214,7 +289,11 @@ fn mixed_tile(random: &mut Random, layers: &[serde_json::Value]) -> String {
     let mut path = format!("/tiles/{}/{zoom}/{x}/{y}{end}?", layer["id"].as_str().unwrap());
     if random.chance(50) {
         let classes = layer["id"] == "landcover" && end != ".npy";
-        let kernels = if classes { &["nearest", "mode"][..] } else { &["nearest", "bilinear", "cubic", "lanczos", "average", "mode"] };
+        let kernels = if classes {
+            &["nearest", "mode"][..]
+        } else {
+            &["nearest", "bilinear", "cubic", "lanczos", "average", "mode"]
+        };
         write!(path, "resampling={}&", random.pick(kernels)).unwrap();
     }
     if random.chance(20) {
@@ -245,7 +324,12 @@ fn two_thousand_mixed_tiles_for_eight_clients_fit_into_200_mb() {
         }
     });
     let faults = faults.into_inner().unwrap();
-    assert!(faults.is_empty(), "{} of 2,000 tiles failed, such as\n{}", faults.len(), faults[..faults.len().min(8)].join("\n"));
+    assert!(
+        faults.is_empty(),
+        "{} of 2,000 tiles failed, such as\n{}",
+        faults.len(),
+        faults[..faults.len().min(8)].join("\n")
+    );
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.0.id())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak_mb = peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024;

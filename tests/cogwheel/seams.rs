@@ -25,7 +25,8 @@ fn compare(maps: &Maps, [z, x, y]: [u32; 3], size: usize, steps: u32, query: &st
 }
 
 fn same(maps: &Maps, tile: [u32; 3], size: usize, steps: u32, query: &str) -> f64 {
-    compare(maps, tile, size, steps, query).unwrap_or_else(|difference| panic!("{tile:?} at {size} px, {query}: {difference}"))
+    compare(maps, tile, size, steps, query)
+        .unwrap_or_else(|difference| panic!("{tile:?} at {size} px, {query}: {difference}"))
 }
 
 /// The tile at a zoom that holds a place.
@@ -128,14 +129,22 @@ fn pictures_have_no_seams_either(#[case] file: &str, #[case] place: [f64; 2], #[
         let part = maps.png(&format!("{}/{}/{}", z + 1, 2 * x + across, 2 * y + down), "");
         for row in 0..256 {
             let from = (row + 256 * down as usize) * 512 + 256 * across as usize;
-            assert_eq!(part.rgba[row * 256..(row + 1) * 256], whole.rgba[from..from + 256], "row {row} of {down},{across}");
+            assert_eq!(
+                part.rgba[row * 256..(row + 1) * 256],
+                whole.rgba[from..from + 256],
+                "row {row} of {down},{across}"
+            );
         }
     }
 }
 
 #[rstest]
-fn twice_the_pixels_is_the_tile_of_512_px(#[values("nearest", "bilinear", "cubic", "lanczos", "average", "mode")] kernel: &str) {
-    for (file, tile) in [("rgb_smooth_utm.tif", "11/1076/736"), ("columns_3857.tif", "12/2162/1474"), ("alpha_rgba.tif", "11/1076/736")] {
+fn twice_the_pixels_is_the_tile_of_512_px(
+    #[values("nearest", "bilinear", "cubic", "lanczos", "average", "mode")] kernel: &str,
+) {
+    for (file, tile) in
+        [("rgb_smooth_utm.tif", "11/1076/736"), ("columns_3857.tif", "12/2162/1474"), ("alpha_rgba.tif", "11/1076/736")]
+    {
         let maps = Maps::of(file);
         let twice = maps.npy(&format!("{tile}@2x"), &format!("resampling={kernel}"));
         assert_eq!((twice.rows, twice.cols), (512, 512));
@@ -145,8 +154,7 @@ fn twice_the_pixels_is_the_tile_of_512_px(#[values("nearest", "bilinear", "cubic
 
 #[rstest]
 fn a_hole_far_away_changes_nothing(
-    #[values("EPSG:3857", "EPSG:32632")] crs: &str,
-    #[values("bilinear", "cubic", "lanczos", "average")] kernel: &str,
+    #[values("EPSG:3857", "EPSG:32632")] crs: &str, #[values("bilinear", "cubic", "lanczos", "average")] kernel: &str,
 ) {
     // a tile next door reads a window without the hole: it must come to the same sums
     let folder = Folder::new();
@@ -178,7 +186,8 @@ fn a_hole_far_away_changes_nothing_either_when_a_pixel_is_made_of_a_thousand_cel
     let folder = Folder::new();
     let tile_of = |name: &str, hole: usize| {
         let path = folder.path(name);
-        let tiff = Tiff { nodata: Some(0.0), ..Tiff::new(&path, [4000, 4000], "EPSG:3857", [1_113_207.9, 5_621_543.1], 11.0) };
+        let tiff =
+            Tiff { nodata: Some(0.0), ..Tiff::new(&path, [4000, 4000], "EPSG:3857", [1_113_207.9, 5_621_543.1], 11.0) };
         let value = |col: usize, row: usize| 30_000 + ((col * 7919 + row * 104_729) % 3000) as u16;
         tiff.write(|col, row| if col < hole && row < hole { 0 } else { value(col, row) });
         Maps::of(&path).npy("9/270/184", &format!("resampling={kernel}"))
@@ -199,7 +208,8 @@ fn a_hole_far_away_changes_nothing_either_when_a_pixel_is_made_of_a_thousand_cel
 fn large_raster(folder: &Folder) -> Maps {
     let path = folder.path("large.tif");
     // 9001 x 8801: no multiple of any decimation
-    let tiff = Tiff { nodata: Some(0.0), ..Tiff::new(&path, [9001, 8801], "EPSG:3857", [1_113_207.9, 5_621_543.1], 10.3) };
+    let tiff =
+        Tiff { nodata: Some(0.0), ..Tiff::new(&path, [9001, 8801], "EPSG:3857", [1_113_207.9, 5_621_543.1], 10.3) };
     tiff.write(|col, row| if (col / 700 + row / 900) % 5 == 0 { 0 } else { ((col * 7 + row * 13) % 200 + 20) as u8 });
     Maps::with(&path, "")
 }
@@ -257,11 +267,13 @@ fn views() -> impl Strategy<Value = (&'static str, [u32; 3])> {
         ("antimeridian_utm60.tif", [178.9, 180.0], [51.0, 52.4], 6..11),
         ("global_4326.tif", [-180.0, 180.0], [-85.0, 85.0], 0..4),
     ]);
-    (rasters, 0.0..1.0_f64, 0.0..1.0_f64, any::<prop::sample::Index>()).prop_map(|((file, lons, lats, zooms), right, up, which)| {
-        let zooms: Vec<u32> = zooms.collect();
-        let place = [lons[0] + (lons[1] - lons[0]) * right, lats[0] + (lats[1] - lats[0]) * up];
-        (file, tile_at(*which.get(&zooms), [place[0].min(179.999), place[1]]))
-    })
+    (rasters, 0.0..1.0_f64, 0.0..1.0_f64, any::<prop::sample::Index>()).prop_map(
+        |((file, lons, lats, zooms), right, up, which)| {
+            let zooms: Vec<u32> = zooms.collect();
+            let place = [lons[0] + (lons[1] - lons[0]) * right, lats[0] + (lats[1] - lats[0]) * up];
+            (file, tile_at(*which.get(&zooms), [place[0].min(179.999), place[1]]))
+        },
+    )
 }
 
 proptest! {

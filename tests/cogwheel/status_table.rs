@@ -272,7 +272,8 @@ fn a_message_stays_short_however_long_the_input_is() {
     ] {
         assert_is_error(&server().get(&path), 400, "bad_parameter");
     }
-    for path in [format!("/{long}"), format!("/layers/{long}"), format!("/colorMaps/{long}"), format!("/static/{long}")] {
+    for path in [format!("/{long}"), format!("/layers/{long}"), format!("/colorMaps/{long}"), format!("/static/{long}")]
+    {
         assert_is_error(&server().get(&path), 404, "not_found");
     }
 }
@@ -318,7 +319,8 @@ fn what_does_not_exist_is_a_404_kept_for_a_short_time(#[case] path: &str, #[case
 #[rstest]
 fn another_method_is_a_405_that_says_what_is_allowed(
     #[values("POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW")] method: &str,
-    #[values("/", "/static/app.js", "/tiles/rgb/3/0/0", "/layers", "/layers/rgb", "/colorMaps/viridis", "/healthz")] path: &str,
+    #[values("/", "/static/app.js", "/tiles/rgb/3/0/0", "/layers", "/layers/rgb", "/colorMaps/viridis", "/healthz")]
+    path: &str,
 ) {
     let answer = server().send(method, path, &[("Content-Length", "0")]);
     assert_is_error(&answer, 405, "method_not_allowed");

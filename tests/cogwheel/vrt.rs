@@ -76,9 +76,15 @@ fn gaps_stay_gaps_when_zooming_out(#[case] file: &str, #[case] values: &[f64], #
         for kernel in ["nearest", "mode", "average", "bilinear"] {
             let array = Maps::of(file).npy(tile, &format!("resampling={kernel}"));
             let share = array.valid_count() as f64 / (side * side);
-            assert!((share - covered).abs() < 0.02, "{kernel} at {tile}: {share} of the mosaic holds data, not {covered}");
+            assert!(
+                (share - covered).abs() < 0.02,
+                "{kernel} at {tile}: {share} of the mosaic holds data, not {covered}"
+            );
             let (low, high) = (values[0], values[values.len() - 1]);
-            assert!(array.valid(0).iter().all(|value| (low..=high).contains(value)), "{kernel} at {tile}: zeros of a gap");
+            assert!(
+                array.valid(0).iter().all(|value| (low..=high).contains(value)),
+                "{kernel} at {tile}: zeros of a gap"
+            );
         }
     }
 }
@@ -157,7 +163,7 @@ fn the_quadrants_beside_a_missing_source_need_no_pixel_of_it(#[case] tile: &str,
     expect(&Array::parse(&answer.body), 0, |_, _| value);
 }
 
-/// A mosaic of rgb_smooth_3857.tif: its first band twice, the second time from an odd column on.
+/// A mosaic of `rgb_smooth_3857.tif`: its first band twice, the second time from an odd column on.
 fn odd_mosaic(folder: &Folder) -> Maps {
     let source = fixtures().join("rgb_smooth_3857.tif").display().to_string();
     let sources: String = [(0, 0), (401, 133)]
@@ -204,7 +210,9 @@ fn a_zoomed_out_mosaic_is_an_average_of_its_cells(#[values(12, 11, 10, 9)] zoom:
         let top = (5_621_543.1 - (geo::WORLD_M / 2.0 - row * pixel_m)) / 37.3;
         let size = pixel_m / 37.3;
         // in the first source or in the second, away from what a gap and an edge do
-        let inside = |l: f64, t: f64, r: f64, b: f64| left > l + 4.0 && top > t + 4.0 && left + size < r - 4.0 && top + size < b - 4.0;
+        let inside = |l: f64, t: f64, r: f64, b: f64| {
+            left > l + 4.0 && top > t + 4.0 && left + size < r - 4.0 && top + size < b - 4.0
+        };
         if inside(0.0, 0.0, 401.0, 400.0) || inside(401.0, 133.0, 913.0, 533.0) {
             off.push((values[index] - mean(&cells, width, left, top, size)).abs());
         }
@@ -230,7 +238,9 @@ fn mean(cells: &[u8], width: usize, left: f64, top: f64, size: f64) -> f64 {
 fn a_mask_band_of_a_vrt_masks_like_that_of_its_source() {
     let folder = Folder::new();
     let source = fixtures().join("mask_dataset.tif").display().to_string();
-    let band = |band: &str| format!("<SimpleSource><SourceFilename>{source}</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource>");
+    let band = |band: &str| {
+        format!("<SimpleSource><SourceFilename>{source}</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource>")
+    };
     let vrt = folder.write(
         "masked.vrt",
         &format!(
@@ -261,7 +271,8 @@ fn paths_are_relative_to_the_vrt_and_not_to_the_process() {
     let gaps = std::fs::read_to_string(fixtures().join("vrt/gaps.vrt")).unwrap();
     folder.write("deep/gaps.vrt", &gaps);
     let outer = std::fs::read_to_string(fixtures().join("vrt/nested.vrt")).unwrap();
-    let outer = folder.write("outer.vrt", &outer.replace("gaps.vrt", "deep/gaps.vrt").replace("twenty.tif", "deep/thirty.tif"));
+    let outer =
+        folder.write("outer.vrt", &outer.replace("gaps.vrt", "deep/gaps.vrt").replace("twenty.tif", "deep/thirty.tif"));
     let expected = |col, row| if within(col, row, 0, 128) { Some(30.0) } else { of_gaps(col, row) };
     expect(&Maps::of(&outer).npy(geo::ALIGNED, "resampling=nearest"), 0, expected);
 }

@@ -5,7 +5,7 @@ use rstest::rstest;
 use crate::support::made::{Folder, Tiff};
 use crate::support::{KERNELS, Maps, geo};
 
-/// What global_4326.tif holds (make_rasters.py), in degrees.
+/// What `global_4326.tif` holds (`make_rasters.py`), in degrees.
 pub fn smooth(lon: f64, lat: f64) -> f64 {
     let (lon, lat) = (lon.to_radians(), lat.to_radians());
     100.0 * lat.sin() + 50.0 * lat.cos() * lon.cos() + 25.0 * lat.cos() * (2.0 * lon).sin()
@@ -131,7 +131,8 @@ fn a_small_raster_shows_nothing_far_away(
                 let lon = geo::lon(zoom, f64::from(x) * 256.0 + (index % 256) as f64 + 0.5);
                 let lat = geo::lat(zoom, f64::from(y) * 256.0 + (index / 256) as f64 + 0.5);
                 let lon = if lon < west - pixel { lon + 360.0 } else { lon };
-                let near = (west - pixel..=east + pixel).contains(&lon) && (south - pixel..=north + pixel).contains(&lat);
+                let near =
+                    (west - pixel..=east + pixel).contains(&lon) && (south - pixel..=north + pixel).contains(&lat);
                 assert!(near, "{file} shows something at {lon},{lat}, in {zoom}/{x}/{y}");
                 shown += 1;
             }
@@ -170,7 +171,10 @@ fn data_across_180_degrees_is_on_both_edges_of_the_map() {
         let pairs: Vec<f64> = before.iter().zip(&after).filter_map(|(a, b)| Some(b.as_ref()? - a.as_ref()?)).collect();
         assert!(zoom < 6 || pairs.len() > 20, "{} rows at zoom {zoom}", pairs.len());
         for step in pairs {
-            assert!(step >= 0.0 && step <= pixel_cells.ceil() + 1.0, "a step of {step} cells at zoom {zoom}, not {pixel_cells}");
+            assert!(
+                step >= 0.0 && step <= pixel_cells.ceil() + 1.0,
+                "a step of {step} cells at zoom {zoom}, not {pixel_cells}"
+            );
         }
     }
 }

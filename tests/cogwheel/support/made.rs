@@ -68,8 +68,9 @@ impl<'a> Tiff<'a> {
         let options: RasterCreationOptions = ["TILED=YES"].iter().chain(self.options).copied().collect();
         let driver = DriverManager::get_driver_by_name("GTiff").unwrap();
         let [width, height] = self.size;
-        let mut dataset =
-            driver.create_with_band_type_with_options::<T, _>(Path::new(self.path), width, height, 1, &options).unwrap();
+        let mut dataset = driver
+            .create_with_band_type_with_options::<T, _>(Path::new(self.path), width, height, 1, &options)
+            .unwrap();
         dataset.set_spatial_ref(&SpatialRef::from_definition(self.crs).unwrap()).unwrap();
         if self.geotransform != [0.0; 6] {
             dataset.set_geo_transform(&self.geotransform).unwrap();
@@ -92,6 +93,6 @@ pub fn fill<T: GdalType + Copy>(band: &mut RasterBand<'_>, value: impl Fn(usize,
         let rows = STRIP_ROWS.min(height - top);
         let values = (top..top + rows).flat_map(|row| (0..width).map(move |col| (col, row)));
         let mut buffer = Buffer::new((width, rows), values.map(|(col, row)| value(col, row)).collect());
-        band.write((0, top as isize), (width, rows), &mut buffer).unwrap();
+        band.write((0, top.cast_signed()), (width, rows), &mut buffer).unwrap();
     }
 }

@@ -25,7 +25,8 @@ impl Array {
         };
         let descr = between("'descr': '", "'");
         let shape = between("'shape': (", ")");
-        let shape: Vec<usize> = shape.split(',').filter(|s| !s.trim().is_empty()).map(|s| s.trim().parse().unwrap()).collect();
+        let shape: Vec<usize> =
+            shape.split(',').filter(|s| !s.trim().is_empty()).map(|s| s.trim().parse().unwrap()).collect();
         let [bands, rows, cols] = shape[..] else { panic!("{shape:?} are not three dimensions") };
         let array = Self { descr, bands, rows, cols, data: bytes[start..].to_vec() };
         assert_eq!(array.data.len(), bands * rows * cols * array.item_bytes(), "{header}");

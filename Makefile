@@ -1,0 +1,32 @@
+# What people and CI run. `make demo` and `make test` need nothing but cargo: they install the rest.
+# Everything uses the release profile, so that GDAL is compiled once (about 10 minutes on two cores, the first time).
+
+.PHONY: demo test lint page-test bench fmt setup
+
+# The demo layers on a map at http://127.0.0.1:8080
+demo: setup
+	cargo run --release -- serve
+
+# All tests: of the modules, and of the real binary
+test: setup
+	cargo test --release
+
+# Formatting and lints
+lint: setup
+	cargo fmt --check
+	cargo clippy --release --all-targets -- -D warnings
+
+# The map page in a headless browser (needs node and chromium)
+page-test: setup
+	cargo build --release
+	sh tests/web/run.sh
+
+# The stages of a tile, one by one (docs/PERFORMANCE.md)
+bench: setup
+	cargo bench
+
+fmt:
+	cargo fmt
+
+setup:
+	@sh scripts/setup.sh
