@@ -4,6 +4,7 @@ use gdal::raster::GdalType;
 use rstest::rstest;
 
 use crate::support::made::{Folder, Tiff, fill};
+use crate::support::mosaic::{Mosaic, Part};
 use crate::support::server::Server;
 use crate::support::{KERNELS, Maps, geo};
 
@@ -17,23 +18,17 @@ fn only_value(maps: &Maps, tile: &str, query: &str) -> f64 {
     values[0]
 }
 
-fn tile_at(zoom: u32, lon: f64, lat: f64) -> String {
-    let (x, y) = geo::tile(zoom, lon, lat);
-    format!("{zoom}/{x}/{y}")
-}
-
 #[rstest]
 #[case("overviews_3857.tif", 12, [10.3, 44.8])]
 #[case("overviews_4326.tif", 7, [18.0, -2.0])]
 fn the_zoom_chooses_the_coarsest_level_that_is_not_too_coarse(
     #[case] file: &str, #[case] native: u32, #[case] place: [f64; 2],
 ) {
-    let [lon, lat] = place;
     let maps = Maps::of(file);
     for kernel in KERNELS {
         for (zoom, level) in [(2, 0), (1, 0), (0, 0), (-1, 1), (-2, 2), (-3, 3), (-4, 4), (-5, 4)] {
             let zoom = native.checked_add_signed(zoom).unwrap();
-            let value = only_value(&maps, &tile_at(zoom, lon, lat), &format!("resampling={kernel}"));
+            let value = only_value(&maps, &geo::tile_path(zoom, place), &format!("resampling={kernel}"));
             assert_eq!(value, f64::from(level), "{file} at zoom {zoom}, {kernel}");
         }
     }
@@ -47,7 +42,7 @@ fn the_zoom_chooses_the_coarsest_level_that_is_not_too_coarse(
 #[case("tilesize=1024", "", 2)]
 fn a_tile_with_more_pixels_is_read_at_a_finer_level(#[case] query: &str, #[case] suffix: &str, #[case] zooms: i32) {
     let maps = Maps::of("overviews_3857.tif");
-    let tile = |zoom| tile_at(zoom, 10.3, 44.8);
+    let tile = |zoom| geo::tile_path(zoom, [10.3, 44.8]);
     let expected = only_value(&maps, &tile(10_u32.checked_add_signed(zooms).unwrap()), "");
     assert_eq!(only_value(&maps, &format!("{}{suffix}", tile(10)), query), expected);
 }
@@ -81,9 +76,9 @@ fn the_level_follows_the_tiles_own_footprint_and_not_the_whole_dataset() {
     // 1 km cells from -55 to the pole; at zoom 4 a pixel is 9784 m * cos(lat) on the ground
     marked::<u8>(&Tiff::new(&path, [8000, 8000], "EPSG:3031", [-4_000_000.0, 4_000_000.0], 1000.0), &[2, 4, 8, 16]);
     let maps = Maps::of(&path);
-    assert_eq!(only_value(&maps, &tile_at(5, 40.0, -58.5), ""), 1.0, "2.5 km");
-    assert_eq!(only_value(&maps, &tile_at(5, 40.0, -82.0), ""), 0.0, "0.7 km");
-    assert_eq!(only_value(&maps, &tile_at(3, 40.0, -60.0), ""), 3.0, "9 km");
+    assert_eq!(only_value(&maps, &geo::tile_path(5, [40.0, -58.5]), ""), 1.0, "2.5 km");
+    assert_eq!(only_value(&maps, &geo::tile_path(5, [40.0, -82.0]), ""), 0.0, "0.7 km");
+    assert_eq!(only_value(&maps, &geo::tile_path(3, [40.0, -60.0]), ""), 3.0, "9 km");
 
     let path = folder.path("world.tif");
     let degree = 360.0 / 4096.0;
@@ -133,29 +128,14 @@ fn a_zoomed_out_tile_of_a_36000_px_cog_reads_a_few_overview_blocks() {
     }
 }
 
-/// A VRT of parts of one file: column and row of each part, and its size.
-fn mosaic(folder: &Folder, source: &str, head: &str, parts: &[[usize; 4]]) -> String {
-    let part = |[col, row, width, height]: &[usize; 4]| {
-        let rect = format!("xOff=\"{col}\" yOff=\"{row}\" xSize=\"{width}\" ySize=\"{height}\"");
-        format!(
-            "<SimpleSource><SourceFilename>{source}</SourceFilename><SourceBand>1</SourceBand>\
-             <SrcRect {rect}/><DstRect {rect}/></SimpleSource>"
-        )
-    };
-    let sources: String = parts.iter().map(part).collect();
-    let text =
-        format!("<VRTDataset {head}<VRTRasterBand dataType=\"Byte\" band=\"1\">{sources}</VRTRasterBand></VRTDataset>");
-    folder.write("mosaic.vrt", &text)
-}
-
 #[test]
 fn a_zoomed_out_tile_of_a_mosaic_reads_the_overviews_of_its_sources() {
     let folder = Folder::new();
     let path = folder.path("world.tif");
     world_of_36000(&path);
-    let head = "rasterXSize=\"36000\" rasterYSize=\"18000\"><SRS>EPSG:4326</SRS><GeoTransform>-180, 0.01, 0, 90, 0, -0.01</GeoTransform>";
-    let parts: Vec<[usize; 4]> = (0..8).map(|part| [part % 4 * 9000, part / 4 * 9000, 9000, 9000]).collect();
-    let server = Server::of(&folder, &mosaic(&folder, &path, head, &parts), 1);
+    let part = |part: usize| Part::in_place([part % 4 * 9000, part / 4 * 9000, 9000, 9000]);
+    let mosaic = Mosaic { size: [36_000, 18_000], crs: "EPSG:4326", corner: [-180.0, 90.0], cell: 0.01 };
+    let server = Server::of(&folder, &mosaic.write(&folder, &path, &[0, 1, 2, 3, 4, 5, 6, 7].map(part)), 1);
     for (tile, coarsest) in [("0/0/0", 6), ("2/1/1", 4)] {
         let before = server.bytes_read();
         let values = server.npy(tile, "resampling=bilinear").valid(0);
@@ -175,11 +155,10 @@ fn a_mosaic_without_overviews_stays_bounded_too(#[values("average", "nearest", "
     let path = folder.path("large.tif");
     let tiff = Tiff::new(&path, [20_000, 20_000], "EPSG:3857", [1_113_207.9, 5_621_543.1], 10.0);
     tiff.write(|col, row| ((col / 64 + row / 64) % 200 + 20) as u8);
-    let head = "rasterXSize=\"20000\" rasterYSize=\"20000\"><SRS>EPSG:3857</SRS>\
-                <GeoTransform>1113207.9, 10, 0, 5621543.1, 0, -10</GeoTransform>";
+    let mosaic = Mosaic { size: [20_000, 20_000], crs: "EPSG:3857", corner: [1_113_207.9, 5_621_543.1], cell: 10.0 };
     // the two overlap
-    let parts = [[0, 0, 11_000, 20_000], [9_000, 0, 11_000, 20_000]];
-    let server = Server::of(&folder, &mosaic(&folder, &path, head, &parts), 2);
+    let parts = [[0, 0, 11_000, 20_000], [9_000, 0, 11_000, 20_000]].map(Part::in_place);
+    let server = Server::of(&folder, &mosaic.write(&folder, &path, &parts), 2);
     for tile in ["7/67/46", "0/0/0"] {
         let array = server.npy(tile, &format!("resampling={kernel}"));
         assert!(array.valid_count() > 0, "{tile} shows the mosaic");
@@ -232,7 +211,7 @@ fn a_raster_that_the_reader_decimates_is_averaged_and_not_sampled(
     let folder = Folder::new();
     let maps = checkerboard(&folder, None, "");
     for zoom in [5, 7] {
-        let values = maps.npy(&tile_at(zoom, 10.4, 44.8), &format!("resampling={kernel}")).valid(0);
+        let values = maps.npy(&geo::tile_path(zoom, [10.4, 44.8]), &format!("resampling={kernel}")).valid(0);
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         assert!((mean - 100.0).abs() < 2.0, "the mean at zoom {zoom} is {mean}");
         let far = values.iter().filter(|value| (**value - 100.0).abs() > 20.0).count();
@@ -250,7 +229,7 @@ fn nodata_is_left_out_before_the_reader_decimates(
     let folder = Folder::new();
     let maps = checkerboard(&folder, of_the_file, settings);
     for kernel in KERNELS {
-        let array = maps.npy(&tile_at(6, 10.4, 44.8), &format!("resampling={kernel}{query}"));
+        let array = maps.npy(&geo::tile_path(6, [10.4, 44.8]), &format!("resampling={kernel}{query}"));
         let mixed: Vec<f64> = array.valid(0).into_iter().filter(|value| *value != 50.0).collect();
         assert!(
             mixed.is_empty(),
@@ -260,6 +239,20 @@ fn nodata_is_left_out_before_the_reader_decimates(
             mixed[0]
         );
         assert!(array.valid_count() > 0 || ["nearest", "mode"].contains(&kernel), "{kernel} shows nothing");
+    }
+}
+
+#[rstest]
+fn a_mean_that_happens_to_be_the_nodata_value_is_still_data(#[values("average", "bilinear", "cubic")] kernel: &str) {
+    // the cells are 50 and 150, never 100: nothing may be masked by comparing after the reader has averaged
+    let folder = Folder::new();
+    let maps = checkerboard(&folder, Some(100.0), "");
+    let query = format!("resampling={kernel}");
+    for zoom in [6, 7] {
+        let tile = geo::tile_path(zoom, [10.4, 44.8]);
+        let (shown, all) =
+            (maps.npy(&tile, &query).valid_count(), maps.npy(&tile, &format!("{query}&nodata=-1")).valid_count());
+        assert!(all > 1_000 && shown == all, "{shown} of {all} pixels at zoom {zoom}");
     }
 }
 

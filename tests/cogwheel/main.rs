@@ -11,8 +11,10 @@
     reason = "a test stops where it can't go on, and its numbers are small and exact"
 )]
 
+mod structure;
 mod support;
 
+mod alpha;
 mod caching;
 mod categorical;
 mod cli;
@@ -24,6 +26,7 @@ mod lambda;
 mod levels;
 mod masks;
 mod metadata;
+mod nodata_override;
 mod oracle;
 mod pages;
 mod placement;

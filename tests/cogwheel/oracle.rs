@@ -138,3 +138,68 @@ fn opacity_itself_agrees_with_the_oracle() {
     let off: Vec<f64> = ours.mask().into_iter().zip(theirs.mask()).map(|(a, b)| f64::from(a.abs_diff(b))).collect();
     assert!(share(&off, 2.0) >= 0.98, "{} of the opacities are within 2", share(&off, 2.0));
 }
+
+/// The textbook formula of a kernel at distance `x` from its centre, with the radius beyond which it is 0.
+fn formula(kernel: &str, x: f64) -> f64 {
+    use std::f64::consts::PI;
+    let x = x.abs();
+    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
+    match kernel {
+        "bilinear" => (1.0 - x).max(0.0),
+        // Keys (1981), a = -0.5
+        "cubic" if x < 1.0 => 1.5 * x.powi(3) - 2.5 * x.powi(2) + 1.0,
+        "cubic" if x < 2.0 => -0.5 * x.powi(3) + 2.5 * x.powi(2) - 4.0 * x + 2.0,
+        "lanczos" if x < 3.0 => sinc(x) * sinc(x / 3.0),
+        _ => 0.0,
+    }
+}
+
+/// Weights of all cells of a row or column for one output pixel, normalised.
+fn weights(kernel: &str, centre: f64, size: f64, cells: usize) -> Vec<f64> {
+    let widened = size.max(1.0);
+    let weight = |cell: usize| match kernel {
+        "average" => ((cell as f64 + 1.0).min(centre + size / 2.0) - (cell as f64).max(centre - size / 2.0)).max(0.0),
+        _ => formula(kernel, (cell as f64 + 0.5 - centre) / widened),
+    };
+    let all: Vec<f64> = (0..cells).map(weight).collect();
+    let sum: f64 = all.iter().sum();
+    all.into_iter().map(|weight| weight / sum).collect()
+}
+
+#[rstest::rstest]
+fn every_kernel_is_its_formula(
+    #[values("bilinear", "cubic", "lanczos", "average")] kernel: &str, #[values(8, 9, 10, 11, 12)] zoom: u32,
+) {
+    use crate::support::geo;
+    use crate::support::made::{Folder, Tiff};
+
+    const COLS: usize = 90;
+    const ROWS: usize = 70;
+    let cell_at = |col: usize, row: usize| 100.0 + ((col * 7919 + row * 104_729) % 977) as f64;
+    let folder = Folder::new();
+    let path = folder.path("cells.tif");
+    // pixels of zoom 10 are 1.33 cells wide
+    let (left, top, cell) = (1_113_207.9, 5_621_543.1, 115.0);
+    Tiff::new(&path, [COLS, ROWS], "EPSG:3857", [left, top], cell).write(|col, row| cell_at(col, row) as f32);
+    let (x, y) = geo::tile(zoom, 10.03, 44.98);
+    let array = Maps::of(&path).npy(&format!("{zoom}/{x}/{y}"), &format!("resampling={kernel}"));
+    let (values, mask) = (array.band(0), array.mask());
+    let pixel_m = geo::WORLD_M / 256.0 / f64::from(1_u32 << zoom);
+    let size = pixel_m / cell;
+    let col_of = |px: usize| ((f64::from(x) * 256.0 + px as f64 + 0.5) * pixel_m - geo::WORLD_M / 2.0 - left) / cell;
+    let row_of = |py: usize| (top - geo::WORLD_M / 2.0 + (f64::from(y) * 256.0 + py as f64 + 0.5) * pixel_m) / cell;
+    let across: Vec<Vec<f64>> = (0..256).map(|px| weights(kernel, col_of(px), size, COLS)).collect();
+    let mut compared = 0;
+    for (py, down) in (0..256).map(|py| (py, weights(kernel, row_of(py), size, ROWS))) {
+        for px in (0..256).filter(|px| mask[py * 256 + px] > 0) {
+            let of_row = |row: usize| -> f64 {
+                (0..COLS).filter(|col| across[px][*col] != 0.0).map(|col| across[px][col] * cell_at(col, row)).sum()
+            };
+            let expected: f64 = (0..ROWS).filter(|row| down[*row] != 0.0).map(|row| down[row] * of_row(row)).sum();
+            let off = (values[py * 256 + px] - expected).abs();
+            assert!(off < 0.05, "pixel {px},{py}: {} instead of {expected}", values[py * 256 + px]);
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "{compared} pixels");
+}

@@ -4,7 +4,8 @@ use cogwheel::geo::Crs;
 use rstest::rstest;
 
 use crate::support::made::{Folder, Tiff};
-use crate::support::{Maps, geo};
+use crate::support::mosaic::{Mosaic, Part};
+use crate::support::{Maps, fixtures, geo, set_up_gdal};
 use crate::world::smooth;
 
 /// A raster of [`smooth`] values, and -1000 off the earth, in squares of `cell_km`, centred on the origin of its CRS.
@@ -14,7 +15,7 @@ fn world_in(folder: &Folder, crs: &str, [width_km, height_km]: [usize; 2], cell_
     let (left, top) = (-(width_km as f64) * 500.0, height_km as f64 * 500.0);
     let centres = (0..rows).flat_map(|row| (0..cols).map(move |col| (col as f64 + 0.5, row as f64 + 0.5)));
     let (mut x, mut y): (Vec<f64>, Vec<f64>) = centres.map(|(col, row)| (left + col * cell, top - row * cell)).unzip();
-    crate::support::set_up_gdal();
+    set_up_gdal();
     Crs::parse(crs).unwrap().transform(&Crs::wgs84().unwrap(), &mut x, &mut y).unwrap();
     let on_earth = |at: usize| x[at].is_finite() && y[at].is_finite();
     let value = |at: usize| if on_earth(at) { smooth(x[at], y[at]) as f32 } else { -1000.0 };
@@ -81,18 +82,9 @@ fn a_disc_of_the_earth_shows_this_side_and_nothing_of_the_other(
 
 /// A raster whose top edge is a curve on the map: CONUS Albers, 5,000 km wide, 30 m cells, one value.
 fn conus(folder: &Folder) -> Maps {
-    let source = crate::support::fixtures().join("vrt/five.tif").display().to_string();
-    let vrt = folder.write(
-        "conus.vrt",
-        &format!(
-            "<VRTDataset rasterXSize=\"166000\" rasterYSize=\"4000\"><SRS>EPSG:5070</SRS>\
-             <GeoTransform>-2375000, 30, 0, 3100000, 0, -30</GeoTransform>\
-             <VRTRasterBand dataType=\"Byte\" band=\"1\"><SimpleSource><SourceFilename>{source}</SourceFilename>\
-             <SourceBand>1</SourceBand><SrcRect xOff=\"0\" yOff=\"0\" xSize=\"256\" ySize=\"256\"/>\
-             <DstRect xOff=\"0\" yOff=\"0\" xSize=\"166000\" ySize=\"4000\"/></SimpleSource></VRTRasterBand></VRTDataset>"
-        ),
-    );
-    Maps::of(&vrt)
+    let source = fixtures().join("vrt/five.tif").display().to_string();
+    let mosaic = Mosaic { size: [166_000, 4_000], crs: "EPSG:5070", corner: [-2_375_000.0, 3_100_000.0], cell: 30.0 };
+    Maps::of(&mosaic.write(folder, &source, &[Part { from: [0, 0, 256, 256], to: [0, 0, 166_000, 4_000] }]))
 }
 
 #[rstest]

@@ -3,6 +3,7 @@
 use rstest::rstest;
 
 use crate::support::made::Folder;
+use crate::support::mosaic::Mosaic;
 use crate::support::{Array, KERNELS, Maps, fixtures, geo};
 
 /// Demands a value, or nothing, of every pixel of a band.
@@ -163,29 +164,6 @@ fn the_quadrants_beside_a_missing_source_need_no_pixel_of_it(#[case] tile: &str,
     expect(&Array::parse(&answer.body), 0, |_, _| value);
 }
 
-/// A mosaic of `rgb_smooth_3857.tif`: its first band twice, the second time from an odd column on.
-fn odd_mosaic(folder: &Folder) -> Maps {
-    let source = fixtures().join("rgb_smooth_3857.tif").display().to_string();
-    let sources: String = [(0, 0), (401, 133)]
-        .map(|(col, row)| {
-            format!(
-                "<SimpleSource><SourceFilename>{source}</SourceFilename><SourceBand>1</SourceBand>\
-                 <SrcRect xOff=\"0\" yOff=\"0\" xSize=\"512\" ySize=\"400\"/>\
-                 <DstRect xOff=\"{col}\" yOff=\"{row}\" xSize=\"512\" ySize=\"400\"/></SimpleSource>"
-            )
-        })
-        .concat();
-    let vrt = folder.write(
-        "mosaic.vrt",
-        &format!(
-            "<VRTDataset rasterXSize=\"913\" rasterYSize=\"533\"><SRS>EPSG:3857</SRS>\
-             <GeoTransform>1113207.9, 37.3, 0, 5621543.1, 0, -37.3</GeoTransform>\
-             <VRTRasterBand dataType=\"Byte\" band=\"1\">{sources}</VRTRasterBand></VRTDataset>"
-        ),
-    );
-    Maps::of(&vrt)
-}
-
 /// The mosaic's cells at full resolution, as GDAL reads them.
 fn cells(folder: &Folder) -> (Vec<u8>, usize) {
     let dataset = gdal::Dataset::open(folder.path("mosaic.vrt")).unwrap();
@@ -197,7 +175,7 @@ fn cells(folder: &Folder) -> (Vec<u8>, usize) {
 fn a_zoomed_out_mosaic_is_an_average_of_its_cells(#[values(12, 11, 10, 9)] zoom: u32) {
     // its sources have overviews to a quarter; beyond, their pixels must still be averaged and not picked
     let folder = Folder::new();
-    let maps = odd_mosaic(&folder);
+    let maps = Maps::of(&Mosaic::odd(&folder));
     let (cells, width) = cells(&folder);
     let (x, y) = geo::tile(zoom, 10.06, 44.94);
     let array = maps.npy(&format!("{zoom}/{x}/{y}"), "resampling=average");

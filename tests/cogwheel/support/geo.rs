@@ -42,3 +42,9 @@ pub fn tile(zoom: u32, lon: f64, lat: f64) -> (u32, u32) {
     let (col, row) = pixel(zoom, lon, lat);
     ((col / 256.0) as u32, (row / 256.0) as u32)
 }
+
+/// The path `z/x/y` of the tile that holds a place.
+pub fn tile_path(zoom: u32, [lon, lat]: [f64; 2]) -> String {
+    let (x, y) = tile(zoom, lon, lat);
+    format!("{zoom}/{x}/{y}")
+}

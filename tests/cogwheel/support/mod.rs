@@ -2,6 +2,7 @@
 
 pub mod geo;
 pub mod made;
+pub mod mosaic;
 pub mod npy;
 pub mod picture;
 pub mod server;
