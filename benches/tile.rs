@@ -12,7 +12,7 @@ use cogwheel::cpu::CpuPool;
 use cogwheel::encode::{self, Picture, TileFormat};
 use cogwheel::geo::{OutputGrid, TileId};
 use cogwheel::raster::readers::gdal;
-use cogwheel::raster::{Mask, Pixels, ReadRequest, Sample, Samples, Window};
+use cogwheel::raster::{Decimation, Mask, Pixels, ReadRequest, Sample, Samples, Window};
 use cogwheel::render::{self, RenderOptions, TileQuery};
 use cogwheel::warp::{self, BlockPlan, KernelChoice, Part, Resampling, Target, blocks};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -73,7 +73,7 @@ fn reads(c: &mut Criterion) {
         window: Window { col: 700, row: 700, width: 260, height: 260 },
         bands: vec![1, 2, 3],
         nodata: None,
-        resampling: Resampling::Bilinear,
+        decimate_by: Decimation::Nearest,
     };
     c.bench_function("read 260 x 260 RGB, decoded blocks at hand", |b| {
         b.iter(|| bench.runtime.block_on(layer.raster.read(black_box(request.clone()))).expect("reads"));

@@ -12,8 +12,7 @@ use crate::config::{LayerConfig, LayersFile};
 use crate::cpu::CpuPool;
 use crate::geo::lon_lat_to_mercator;
 use crate::raster::readers::gdal::GdalRaster;
-use crate::raster::{Profile, Raster, RasterError, ReadRequest, Window};
-use crate::warp::Resampling;
+use crate::raster::{Decimation, Profile, Raster, RasterError, ReadRequest, Window};
 use crate::{each_samples, raster::Sample};
 
 /// Statistics are taken from at most about this many pixels along a side.
@@ -168,7 +167,7 @@ impl OpenLayer {
         let size = profile.levels[level].decimated(decimation);
         let window = Window { col: 0, row: 0, width: size.width, height: size.height };
         let request =
-            ReadRequest { level, decimation, window, bands: vec![band], nodata, resampling: Resampling::Nearest };
+            ReadRequest { level, decimation, window, bands: vec![band], nodata, decimate_by: Decimation::Nearest };
         let pixels = self.raster.read(request).await?;
         let mask = pixels.pixel_mask();
         let valid = |index: usize| mask.as_ref().is_none_or(|mask| mask[index] > 0);

@@ -1,6 +1,7 @@
 //! Settings: the server's, from flags and the environment, and the layers, from `cogwheel.toml`. The only
 //! place that reads the environment.
 
+mod check;
 mod layers;
 mod server;
 

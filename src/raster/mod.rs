@@ -16,7 +16,6 @@ pub use profile::{Band, BandMask, Level, LonLatBounds, Profile, Rgba};
 pub use samples::{DataType, Sample, Samples};
 
 use crate::cpu::CpuError;
-use crate::warp::Resampling;
 
 /// A raster that can be read.
 pub trait Raster: Send + Sync {
@@ -56,8 +55,19 @@ pub struct ReadRequest {
     pub bands: Vec<usize>,
     /// Replaces the raster's own mask, alpha and nodata: cells with this value are invalid, all others valid.
     pub nodata: Option<f64>,
-    /// How the reader decimates, where it must.
-    pub resampling: Resampling,
+    /// What becomes of the pixels that are decimated away.
+    pub decimate_by: Decimation,
+}
+
+/// How a reader makes one pixel of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decimation {
+    /// Takes one of them.
+    Nearest,
+    /// Takes their mean.
+    Average,
+    /// Takes the most frequent one.
+    Mode,
 }
 
 /// Why a raster can't be opened or read.

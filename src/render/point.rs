@@ -7,8 +7,8 @@ use crate::catalog::OpenLayer;
 use crate::cpu::CpuPool;
 use crate::geo::Crs;
 use crate::geo::crs::CrsKind;
-use crate::raster::{Profile, ReadRequest, Window};
-use crate::warp::{Resampling, around};
+use crate::raster::{Decimation, Profile, ReadRequest, Window};
+use crate::warp::around;
 
 /// One value a data band; `None` where there is no data.
 pub type PointValues = Vec<Option<f64>>;
@@ -30,7 +30,7 @@ pub async fn point(pool: &CpuPool, layer: &Arc<OpenLayer>, lon: f64, lat: f64) -
         window: Window { col, row, width: 1, height: 1 },
         bands: bands.clone(),
         nodata: layer.config.nodata,
-        resampling: Resampling::Nearest,
+        decimate_by: Decimation::Nearest,
     };
     let pixels = layer.raster.read(request).await?;
     let valid = |band: usize| pixels.mask.is_valid(0, band, bands.len());

@@ -21,7 +21,7 @@ pub async fn read(
             window: Window { col, row, width, height: window.height },
             bands: options.bands.clone(),
             nodata: options.nodata,
-            resampling: plan.resampling,
+            decimate_by: plan.resampling.decimation(),
         };
         strips.push(layer.raster.read(request).await?);
     }

@@ -12,6 +12,7 @@ mod nearest;
 mod per_pixel;
 mod plan;
 mod separable;
+mod sums;
 mod target;
 
 use std::fmt;
@@ -24,7 +25,7 @@ pub use target::Target;
 use mapping::Mapping;
 
 use crate::each_samples;
-use crate::raster::Pixels;
+use crate::raster::{Decimation, Pixels};
 
 /// How pixels are made from source pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -54,6 +55,16 @@ impl Resampling {
         match self {
             Self::Nearest | Self::Mode => false,
             Self::Bilinear | Self::Cubic | Self::Lanczos | Self::Average => true,
+        }
+    }
+
+    /// How a reader decimates for it, where it must.
+    #[must_use]
+    pub fn decimation(self) -> Decimation {
+        match self {
+            Self::Nearest => Decimation::Nearest,
+            Self::Mode => Decimation::Mode,
+            Self::Bilinear | Self::Cubic | Self::Lanczos | Self::Average => Decimation::Average,
         }
     }
 

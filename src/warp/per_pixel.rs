@@ -1,8 +1,9 @@
 //! Kernels when every output pixel has a position of its own.
 
 use super::cells::{CELL_PX, CellMap};
-use super::kernel::{self, Accumulator, Filterable};
+use super::kernel;
 use super::separable::validity;
+use super::sums::{self, Accumulator, Filterable};
 use super::target::Rows;
 use super::{Part, Resampling, SourceWindow};
 use crate::raster::{Mask, MaskKind, Pixels};
@@ -72,7 +73,7 @@ fn fill_bands<T: Filterable, const BANDS: usize>(
             for col in run {
                 let pixel = &mut samples[col * source.bands..(col + 1) * source.bands];
                 if between_four
-                    && !kernel::must_clamp::<T>(resampling)
+                    && !sums::must_clamp::<T>(resampling)
                     && interpolate::<T, BANDS>(cols[col], rows[col], window, values, &source.mask, pixel)
                 {
                     mask[col] = 255;
@@ -84,9 +85,9 @@ fn fill_bands<T: Filterable, const BANDS: usize>(
                     } else {
                         weigh(&across, &down, values, source, &fill, &mut sums, pixel)
                     };
-                    if kernel::must_clamp::<T>(resampling) && mask[col] > 0 {
+                    if sums::must_clamp::<T>(resampling) && mask[col] > 0 {
                         let taps = [across.range(), down.range()];
-                        kernel::clamp_to_taps(taps, values, source, pixel);
+                        sums::clamp_to_taps(taps, values, source, pixel);
                     }
                 }
             }

@@ -1,7 +1,8 @@
 //! Kernels when columns and rows map independently: first along the rows that are needed, then across them.
 
-use super::kernel::{self, Accumulator, AxisTaps, Filterable};
+use super::kernel::AxisTaps;
 use super::mapping::Axis;
+use super::sums::{self, Accumulator, Filterable};
 use super::target::Rows;
 use super::{Part, Resampling};
 use crate::raster::{Mask, MaskKind, Pixels};
@@ -43,13 +44,13 @@ pub fn fill<T: Filterable>(
         }
         weigh_lines(&lines, first, weights, &mut sum);
         channels.store(&sum, &across, row, &mut out);
-        if kernel::must_clamp::<T>(resampling) {
+        if sums::must_clamp::<T>(resampling) {
             let (samples, mask) = out.row(row);
             for (col, (pixel, valid)) in samples.chunks_exact_mut(source.bands).zip(mask).enumerate() {
                 let (left, taps) = across.of(col);
                 if *valid > 0 {
                     let taps = [left..left + taps.len(), first..first + weights.len()];
-                    kernel::clamp_to_taps(taps, values, source, pixel);
+                    sums::clamp_to_taps(taps, values, source, pixel);
                 }
             }
         }

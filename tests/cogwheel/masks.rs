@@ -229,8 +229,9 @@ fn a_mask_with_overviews_counts_at_every_level(#[case] internal: &str) {
     let folder = Folder::new();
     let path = folder.path("masked.tif");
     let valid = |col: usize, row: usize| (col / 100 + row / 100).is_multiple_of(2);
+    let tiff = Tiff::new(&path, [1000, 1000], "EPSG:32632", [511_234.7, 4_987_654.3], 30.0);
     {
-        let dataset = Tiff::new(&path, [1000, 1000], "EPSG:32632", [511_234.7, 4_987_654.3], 30.0).create::<u8>();
+        let dataset = tiff.create::<u8>();
         let mut band = dataset.rasterband(1).unwrap();
         fill(&mut band, |col, row| if valid(col, row) { 10_u8 } else { 200 });
         gdal::config::set_thread_local_config_option("GDAL_TIFF_INTERNAL_MASK", internal).unwrap();
@@ -238,8 +239,7 @@ fn a_mask_with_overviews_counts_at_every_level(#[case] internal: &str) {
         fill(&mut band.open_mask_band().unwrap(), |col, row| if valid(col, row) { 255_u8 } else { 0 });
     }
     // only once the mask is on disk do its overviews know it
-    let update = gdal::DatasetOptions { open_flags: gdal::GdalOpenFlags::GDAL_OF_UPDATE, ..Default::default() };
-    gdal::Dataset::open_ex(&path, update).unwrap().build_overviews("AVERAGE", &[2, 4, 8], &[]).unwrap();
+    tiff.build_overviews("AVERAGE", &[2, 4, 8]);
     assert_eq!(std::path::Path::new(&format!("{path}.msk")).exists(), internal == "NO");
     let maps = Maps::of(&path);
     for zoom in [8, 9, 10, 11, 12, 13] {

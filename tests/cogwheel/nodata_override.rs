@@ -2,7 +2,8 @@
 
 use rstest::rstest;
 
-use crate::support::Maps;
+use crate::support::made::{Folder, Tiff};
+use crate::support::{KERNELS, Maps};
 
 const TILE: &str = "12/2152/1473";
 
@@ -88,4 +89,19 @@ fn nonsense_is_refused_by_name(#[case] query: &str) {
     let answer = Maps::of("nodata_u8.tif").refused(TILE, query);
     assert_eq!(answer.status, 400);
     assert!(answer.detail().contains("nodata"), "{}", answer.detail());
+}
+
+#[rstest]
+fn a_nodata_value_that_the_type_cannot_hold_masks_nothing(
+    #[values(-9999.0, 256.0, 0.5, f64::NAN, f64::NEG_INFINITY)] nodata: f64,
+) {
+    // cast to a byte each of them would be 0, 255 or 1
+    let folder = Folder::new();
+    let path = folder.path("bytes.tif");
+    let tiff = Tiff::new(&path, [320, 260], "EPSG:32632", [511_234.7, 4_987_654.3], 30.0);
+    Tiff { nodata: Some(nodata), ..tiff }.write(|col, row| [0_u8, 1, 255][(col + row) % 3]);
+    let everything = Maps::of("nodata_u8.tif").npy(TILE, "nodata=-1&resampling=nearest").mask();
+    for kernel in KERNELS {
+        assert_eq!(Maps::of(&path).npy(TILE, &format!("resampling={kernel}")).mask(), everything, "{kernel}");
+    }
 }

@@ -69,6 +69,30 @@ fn a_grid_around_the_world_has_no_seam_wherever_it_begins(
 }
 
 #[test]
+fn a_global_grid_that_the_reader_decimates_has_no_seam() {
+    let folder = Folder::new();
+    let path = folder.path("world.tif");
+    let (cols, rows, cell) = (12_000, 6_000, 0.03);
+    // smooth() / 2 + 100, in bytes, from what depends on the column and on the row alone
+    let lons: Vec<f64> = (0..cols).map(|col| (-180.0 + (col as f64 + 0.5) * cell).to_radians()).collect();
+    let across: Vec<f64> = lons.iter().map(|lon| 25.0 * lon.cos() + 12.5 * (2.0 * lon).sin()).collect();
+    let lats: Vec<f64> = (0..rows).map(|row| (90.0 - (row as f64 + 0.5) * cell).to_radians()).collect();
+    let tiff = Tiff::new(&path, [cols, rows], "EPSG:4326", [-180.0, 90.0], cell);
+    tiff.write(|col, row| (100.0 + 50.0 * lats[row].sin() + lats[row].cos() * across[col]).round() as u8);
+    let maps = Maps::of(&path);
+    for kernel in ["average", "bilinear", "nearest"] {
+        let array = maps.npy("0/0/0", &format!("tilesize=64&resampling={kernel}"));
+        assert_eq!(array.valid_count(), 64 * 64, "{kernel} has gaps");
+        for (index, value) in array.band(0).into_iter().enumerate() {
+            let (lon, lat) =
+                (geo::lon(0, (index % 64) as f64 * 4.0 + 2.0), geo::lat(0, (index / 64) as f64 * 4.0 + 2.0));
+            let off = (value - (smooth(lon, lat) / 2.0 + 100.0)).abs();
+            assert!(off < 2.5, "{kernel} at {lon},{lat}: {off} off");
+        }
+    }
+}
+
+#[test]
 fn a_mercator_grid_around_the_world_has_no_seam() {
     let folder = Folder::new();
     let path = folder.path("world.tif");

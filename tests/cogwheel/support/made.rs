@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use gdal::raster::{Buffer, GdalType, RasterBand, RasterCreationOptions};
 use gdal::spatial_ref::SpatialRef;
-use gdal::{Dataset, DriverManager};
+use gdal::{Dataset, DatasetOptions, DriverManager, GdalOpenFlags};
 
 use super::set_up_gdal;
 
@@ -83,6 +83,14 @@ impl<'a> Tiff<'a> {
     pub fn write<T: GdalType + Copy>(&self, value: impl Fn(usize, usize) -> T) {
         let dataset = self.create::<T>();
         fill(&mut dataset.rasterband(1).unwrap(), value);
+    }
+}
+
+impl Tiff<'_> {
+    /// Adds overviews to the file that was written.
+    pub fn build_overviews(&self, resampling: &str, factors: &[i32]) {
+        let options = DatasetOptions { open_flags: GdalOpenFlags::GDAL_OF_UPDATE, ..DatasetOptions::default() };
+        Dataset::open_ex(self.path, options).unwrap().build_overviews(resampling, factors, &[]).unwrap();
     }
 }
 

@@ -6,9 +6,8 @@ use super::coverage::Coverage;
 use super::dataset::{Opened, reason};
 use super::ffi::{self, FloatWindow, Interleave};
 use crate::raster::{
-    Band, BandMask, DataType, Mask, MaskKind, Pixels, Profile, RasterError, ReadRequest, Sample, Samples,
+    Band, BandMask, DataType, Decimation, Mask, MaskKind, Pixels, Profile, RasterError, ReadRequest, Sample, Samples,
 };
-use crate::warp::Resampling;
 use crate::{each_samples, with_sample_type};
 
 type GdalResult<T> = gdal::errors::Result<T>;
@@ -162,12 +161,10 @@ impl<'a> WindowRead<'a> {
         if self.request.decimation == 1 || self.profile.source_decimation > 1 || !own_nodata {
             return ResampleAlg::NearestNeighbour;
         }
-        match self.request.resampling {
-            Resampling::Nearest => ResampleAlg::NearestNeighbour,
-            Resampling::Mode => ResampleAlg::Mode,
-            Resampling::Bilinear | Resampling::Cubic | Resampling::Lanczos | Resampling::Average => {
-                ResampleAlg::Average
-            }
+        match self.request.decimate_by {
+            Decimation::Nearest => ResampleAlg::NearestNeighbour,
+            Decimation::Average => ResampleAlg::Average,
+            Decimation::Mode => ResampleAlg::Mode,
         }
     }
 }
