@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Serverless Framework accepts serverless.yml: it is packaged in a temporary folder, with a stand-in for the
-# zip that `make lambda` builds. Needs node and the npm registry, but no AWS account.
+# zip of the function. Needs node, and npm to bring osls; no AWS account.
 set -euo pipefail
 
 # The open fork of Serverless Framework 3, pinned; any 3.x should do.
