@@ -22,7 +22,7 @@ pub struct ServerSettings {
     pub port: u16,
 
     /// Memory for decoded blocks, in megabytes (0 = off)
-    #[arg(long, env = "COGWHEEL_BLOCK_CACHE_MB", default_value_t = 64)]
+    #[arg(long, env = "COGWHEEL_BLOCK_CACHE_MB", default_value_t = 48)]
     pub block_cache_mb: u32,
 
     /// Origins that browsers may call from, comma-separated, or * for all
