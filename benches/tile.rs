@@ -2,7 +2,6 @@
 #![expect(clippy::expect_used, reason = "a benchmark stops at the first surprise")]
 
 use std::hint::black_box;
-use std::path::Path;
 use std::sync::Arc;
 
 use cogwheel::catalog::{Catalog, OpenLayer};
@@ -14,6 +13,7 @@ use cogwheel::geo::{OutputGrid, TileId};
 use cogwheel::raster::readers::gdal;
 use cogwheel::raster::{Decimation, Mask, Pixels, ReadRequest, Sample, Samples, Window};
 use cogwheel::render::{self, RenderOptions, TileQuery};
+use cogwheel::storage::StorageSettings;
 use cogwheel::warp::{self, BlockPlan, KernelChoice, Part, Resampling, Target, blocks};
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
@@ -37,14 +37,16 @@ impl Bench {
     fn new() -> Self {
         gdal::configure(256);
         let pool = CpuPool::new(1).expect("a thread");
-        let file = LayersFile::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cogwheel.toml")).expect("demo layers");
+        let place = concat!(env!("CARGO_MANIFEST_DIR"), "/cogwheel.toml");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        Self { catalog: Catalog::new(file, &pool), pool, runtime }
+        let storage = StorageSettings::default();
+        let file = runtime.block_on(LayersFile::read(place, &storage)).expect("demo layers");
+        Self { catalog: Catalog::new(file, &pool, storage, None), pool, runtime }
     }
 
     fn layer(&self, name: &str) -> Arc<OpenLayer> {
         let layer = self.catalog.get(name).expect("a demo layer");
-        Arc::clone(self.runtime.block_on(layer.open()).expect("opens"))
+        self.runtime.block_on(layer.open()).expect("opens")
     }
 
     fn tile(&self, layer: &Arc<OpenLayer>, tile: TileId, query: &TileQuery, format: TileFormat) -> render::Tile {

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use tokio::sync::OnceCell;
@@ -13,6 +14,7 @@ use crate::cpu::CpuPool;
 use crate::geo::lon_lat_to_mercator;
 use crate::raster::readers::gdal::GdalRaster;
 use crate::raster::{Decimation, Profile, Raster, RasterError, ReadRequest, Window};
+use crate::storage::{Storage, StorageError, StorageSettings, redacted};
 use crate::{each_samples, raster::Sample};
 
 /// Statistics are taken from at most about this many pixels along a side.
@@ -26,14 +28,27 @@ pub struct Catalog {
     layers: IndexMap<String, Arc<Layer>>,
 }
 
-/// One layer; its raster is opened on first use, and again after a failure.
+/// One layer; its raster is opened on first use, again after a failure, and anew when its source has changed.
 pub struct Layer {
     /// Name in paths.
     pub id: String,
     /// As configured.
     pub config: LayerConfig,
     pool: CpuPool,
+    storage: Storage,
+    /// How often its source is checked for a newer version.
+    recheck: Option<Duration>,
+    current: RwLock<Arc<Generation>>,
+}
+
+/// A layer as it was from one opening to the next.
+#[derive(Default)]
+struct Generation {
     open: OnceCell<Arc<OpenLayer>>,
+    /// Opened when a read found that the source has changed.
+    next: OnceCell<Arc<Generation>>,
+    /// When its source was checked last.
+    checked: Mutex<Option<Instant>>,
 }
 
 /// A layer whose raster is open.
@@ -55,12 +70,13 @@ pub struct OpenLayer {
 type RangeKey = (usize, Option<u64>);
 
 impl Catalog {
-    /// A catalogue of closed layers.
+    /// A catalogue of closed layers; `recheck` is how often an open one is checked for a newer version of its source.
     #[must_use]
-    pub fn new(file: LayersFile, pool: &CpuPool) -> Self {
+    pub fn new(file: LayersFile, pool: &CpuPool, storage: StorageSettings, recheck: Option<Duration>) -> Self {
+        let storage = Storage::new(storage, file.policy);
         let layer = |(id, config): (String, LayerConfig)| {
-            let layer = Layer { id: id.clone(), config, pool: pool.clone(), open: OnceCell::new() };
-            (id, Arc::new(layer))
+            let (pool, storage, current) = (pool.clone(), storage.clone(), RwLock::default());
+            (id.clone(), Arc::new(Layer { id, config, pool, storage, recheck, current }))
         };
         Self { layers: file.layers.into_iter().map(layer).collect() }
     }
@@ -78,19 +94,90 @@ impl Catalog {
 }
 
 impl Layer {
-    /// The open layer.
+    /// The open layer. When it is due, its source is checked meanwhile, for those who come later.
     ///
     /// # Errors
     /// When its source can't be opened; the next call tries again.
-    pub async fn open(&self) -> Result<&Arc<OpenLayer>, RasterError> {
-        self.open.get_or_try_init(|| self.open_now()).await
+    pub async fn open(self: &Arc<Self>) -> Result<Arc<OpenLayer>, RasterError> {
+        let generation = self.generation();
+        let open = Arc::clone(generation.open.get_or_try_init(|| self.open_now()).await?);
+        if generation.is_due(self.recheck) {
+            let layer = Arc::clone(self);
+            tokio::spawn(async move { layer.check(&generation).await });
+        }
+        Ok(open)
+    }
+
+    /// The layer as it is now, when a read of `stale` found that its source has changed.
+    ///
+    /// # Errors
+    /// When it can't be opened; then the stale one stays, for whatever can be read of it.
+    pub async fn reopen(self: &Arc<Self>, stale: &Arc<OpenLayer>) -> Result<Arc<OpenLayer>, RasterError> {
+        let generation = self.generation();
+        if generation.open.get().is_some_and(|open| Arc::ptr_eq(open, stale)) {
+            generation.next.get_or_try_init(|| self.replace(&generation)).await?;
+        }
+        self.open().await
+    }
+
+    async fn check(self: &Arc<Self>, generation: &Arc<Generation>) {
+        let Some(open) = generation.open.get() else { return };
+        let outcome = match open.raster.is_current().await {
+            Ok(true) => return,
+            Ok(false) => generation.next.get_or_try_init(|| self.replace(generation)).await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            tracing::error!(layer = self.id, %error, "its source has changed and cannot be used; the old version stays");
+        }
+    }
+
+    /// Opens the layer anew and puts it in the place of a generation.
+    async fn replace(&self, old: &Arc<Generation>) -> Result<Arc<Generation>, RasterError> {
+        let open = self.open_now().await?;
+        let new = Arc::new(Generation { open: OnceCell::new_with(Some(open)), ..Generation::default() });
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&current, old) {
+            *current = Arc::clone(&new);
+        }
+        Ok(new)
+    }
+
+    fn generation(&self) -> Arc<Generation> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn open_now(&self) -> Result<Arc<OpenLayer>, RasterError> {
-        let raster = GdalRaster::open(&self.pool, &self.config.source, self.config.crs.clone()).await?;
+        match self.open_once().await {
+            Err(RasterError::Storage { error: StorageError::Changed { .. }, .. }) => self.open_once().await,
+            result => result,
+        }
+    }
+
+    async fn open_once(&self) -> Result<Arc<OpenLayer>, RasterError> {
+        let snapshot = self.storage.snapshot(self.config.access);
+        let raster = GdalRaster::open(&self.pool, snapshot, &self.config.source, self.config.crs.clone()).await?;
         self.check_fit(raster.profile())?;
-        tracing::info!(layer = self.id, source = self.config.source, reader = raster.profile().reader, "opened");
+        tracing::info!(
+            layer = self.id,
+            source = redacted(&self.config.source),
+            reader = raster.profile().reader,
+            "opened"
+        );
         Ok(Arc::new(OpenLayer::new(self.id.clone(), self.config.clone(), Arc::new(raster))))
+    }
+}
+
+impl Generation {
+    /// Whether it is time to check its source; the one who is told so does it.
+    fn is_due(&self, recheck: Option<Duration>) -> bool {
+        let Some(interval) = recheck else { return false };
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = checked.is_some_and(|at| at.elapsed() >= interval);
+        if due || checked.is_none() {
+            *checked = Some(Instant::now());
+        }
+        due
     }
 }
 

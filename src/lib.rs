@@ -14,4 +14,5 @@ pub mod http;
 pub mod lambda;
 pub mod raster;
 pub mod render;
+pub mod storage;
 pub mod warp;

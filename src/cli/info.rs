@@ -10,6 +10,7 @@ use crate::catalog::OpenLayer;
 use crate::config::{ConfigError, LayerConfig};
 use crate::http::layer_document;
 use crate::raster::readers::gdal::GdalRaster;
+use crate::storage::{Access, Policy, Storage};
 
 /// Arguments of `info`.
 #[derive(Debug, Args)]
@@ -36,10 +37,12 @@ pub async fn run(setup: &Setup, args: InfoArgs) -> Result<(), CliError> {
 async fn find(setup: &Setup, target: &str) -> Result<Arc<OpenLayer>, CliError> {
     match setup.layer(target).await {
         Err(why @ (CliError::NoLayer(_) | CliError::Config(ConfigError::Missing { .. }))) => {
-            if !Path::new(target).exists() {
+            if !target.contains("://") && !Path::new(target).exists() {
                 return Err(CliError::Nothing { target: target.to_owned(), why: Box::new(why) });
             }
-            let raster = GdalRaster::open(&setup.pool, target, None).await?;
+            // Whoever types it allows it, and what lies beside it.
+            let storage = Storage::new(setup.settings.storage(), Policy::of_sources([target]));
+            let raster = GdalRaster::open(&setup.pool, storage.snapshot(Access::default()), target, None).await?;
             let config = LayerConfig { source: target.to_owned(), ..LayerConfig::default() };
             Ok(Arc::new(OpenLayer::new(target.to_owned(), config, Arc::new(raster))))
         }

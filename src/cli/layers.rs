@@ -14,7 +14,7 @@ pub struct LayersArgs {
 }
 
 pub async fn run(setup: &Setup, args: LayersArgs) -> Result<(), CliError> {
-    let catalog = setup.catalog()?;
+    let catalog = setup.catalog().await?;
     let (mut rows, mut broken) = (Vec::new(), 0);
     for layer in catalog.iter() {
         let (status, detail) = match layer.open().await {

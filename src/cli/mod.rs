@@ -6,8 +6,8 @@ mod serve;
 mod tile;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -32,9 +32,9 @@ const EXIT_USAGE: u8 = 2;
 #[derive(Debug, Parser)]
 #[command(name = "cogwheel", version)]
 struct Cli {
-    /// The layers: a cogwheel.toml [env: COGWHEEL_CONFIG] [default: ./cogwheel.toml]
+    /// The layers: path or URL of a cogwheel.toml [env: COGWHEEL_CONFIG] [default: ./cogwheel.toml]
     #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
+    config: Option<String>,
 
     #[command(flatten)]
     serve: ServerSettings,
@@ -131,7 +131,7 @@ fn parse() -> Cli {
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-fn run(command: Command, layers_file: Option<PathBuf>) -> Result<(), CliError> {
+fn run(command: Command, layers_file: Option<String>) -> Result<(), CliError> {
     let settings = match &command {
         Command::Serve(settings) => settings.clone(),
         Command::Tile(_) | Command::Info(_) | Command::Layers(_) => ServerSettings::from_environment(),
@@ -157,19 +157,20 @@ fn run(command: Command, layers_file: Option<PathBuf>) -> Result<(), CliError> {
 /// What every command starts from.
 struct Setup {
     settings: ServerSettings,
-    layers_file: PathBuf,
+    layers_file: String,
     pool: CpuPool,
 }
 
 impl Setup {
-    fn catalog(&self) -> Result<Catalog, CliError> {
-        Ok(Catalog::new(LayersFile::read(&self.layers_file)?, &self.pool))
+    async fn catalog(&self) -> Result<Catalog, CliError> {
+        let file = LayersFile::read(&self.layers_file, &self.settings.storage()).await?;
+        Ok(Catalog::new(file, &self.pool, self.settings.storage(), self.settings.recheck()))
     }
 
-    async fn layer(&self, name: &str) -> Result<std::sync::Arc<OpenLayer>, CliError> {
-        let catalog = self.catalog()?;
+    async fn layer(&self, name: &str) -> Result<Arc<OpenLayer>, CliError> {
+        let catalog = self.catalog().await?;
         let layer = catalog.get(name).ok_or_else(|| CliError::NoLayer(name.to_owned()))?;
-        Ok(std::sync::Arc::clone(layer.open().await?))
+        Ok(layer.open().await?)
     }
 }
 
@@ -183,6 +184,11 @@ fn start_logging(command: &Command) {
     };
     let filter =
         EnvFilter::builder().with_default_directive(level.into()).with_env_var(config::LOG_VARIABLE).from_env_lossy();
+    // What it says of its retries has URLs in it, with their queries. We say what fails in the end.
+    let filter = match "object_store=off".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

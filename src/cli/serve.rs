@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use tokio::net::TcpListener;
 use tokio::signal;
 
 use super::{CliError, Setup, say};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Layer};
 use crate::http::{AppState, HttpSettings, build_app};
 use crate::{config, cpu, lambda};
 
 pub async fn run(setup: Setup) -> Result<(), CliError> {
     cpu::quiet_panics();
-    let catalog = setup.catalog()?;
+    let catalog = setup.catalog().await?;
     let settings = &setup.settings;
     let http = HttpSettings {
         cors_origins: settings.cors_origins.clone(),
@@ -55,13 +56,18 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Layers that are opened at once.
+const OPENED_AT_ONCE: usize = 8;
+
 /// Opens every layer, so that the first request finds it open and a broken one is known at start.
 async fn open_all(catalog: Arc<Catalog>) {
-    for layer in catalog.iter() {
+    let open = |layer: Arc<Layer>| async move {
         if let Err(error) = layer.open().await {
-            tracing::error!(key = format!("layers.{}.source", layer.id), %error, "cannot be used; its tiles are answered with 502");
+            let key = format!("layers.{}.source", layer.id);
+            tracing::error!(key, %error, "cannot be used; its tiles are answered with an error");
         }
-    }
+    };
+    stream::iter(catalog.iter().map(Arc::clone).map(open)).for_each_concurrent(OPENED_AT_ONCE, |opened| opened).await;
 }
 
 /// SIGTERM or ctrl-c, listened for from the moment that this exists.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
@@ -10,10 +10,11 @@ use super::layers::{LayerConfig, Nodata};
 use crate::color::Colormap;
 use crate::geo::Crs;
 use crate::geo::tile::MAX_ZOOM;
+use crate::storage::Access;
 
 /// The keys of a layer, for the message about one that is not among them.
 const FIELDS: &str = "source, title, description, attribution, resampling, colormap, colormap_name, rescale, bidx, \
-                      nodata, crs, min_zoom, max_zoom, classes and cache_control";
+                      nodata, crs, min_zoom, max_zoom, classes, cache_control, requester_pays and sidecars";
 
 /// Where a key is written, for a mistake that has no other place.
 pub fn line_of(text: &str, key: &str) -> String {
@@ -60,10 +61,14 @@ impl Check<'_> {
     }
 
     /// The layer as far as it is right; what is not has become a mistake.
-    pub fn layer(&mut self, mut table: toml::Table, folder: &Path) -> LayerConfig {
+    pub fn layer(&mut self, mut table: toml::Table, folder: &str) -> LayerConfig {
         let table = &mut table;
         let layer = LayerConfig {
             source: self.source(table, folder),
+            access: Access {
+                requester_pays: self.take(table, "requester_pays").unwrap_or_default(),
+                sidecars: self.take(table, "sidecars").unwrap_or_default(),
+            },
             title: self.take(table, "title"),
             description: self.take(table, "description"),
             attribution: self.take(table, "attribution"),
@@ -94,7 +99,7 @@ impl Check<'_> {
         self.ok(field, Some(parse(&text)))
     }
 
-    fn source(&mut self, table: &mut toml::Table, folder: &Path) -> String {
+    fn source(&mut self, table: &mut toml::Table, folder: &str) -> String {
         if !table.contains_key("source") {
             self.mistake("source", "it is missing; give a path");
         }
@@ -170,10 +175,13 @@ impl Check<'_> {
     }
 }
 
-/// A path of the configuration, relative to its folder.
-fn resolve(source: &str, folder: &Path) -> String {
-    if source.contains("://") || Path::new(source).is_absolute() {
+/// A path or a URL of the configuration, relative to its folder, which may be either.
+fn resolve(source: &str, folder: &str) -> String {
+    if source.contains("://") || source.starts_with("/vsi") || Path::new(source).is_absolute() {
         return source.to_owned();
     }
-    PathBuf::from(folder).join(source).display().to_string()
+    if folder.contains("://") {
+        return format!("{folder}/{source}");
+    }
+    Path::new(folder).join(source).display().to_string()
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::check::{Check, line_of};
 use crate::color::Colormap;
 use crate::geo::Crs;
+use crate::storage::{Access, Location, Policy, Storage, StorageSettings, redacted};
 use crate::warp::Resampling;
 
 /// What to write when there is no configuration yet.
@@ -23,18 +24,22 @@ const EXAMPLE: &str = r#"Write a cogwheel.toml, for example:
 
 and start cogwheel beside it, or name it with --config or COGWHEEL_CONFIG."#;
 
-/// The layers of a configuration, in its order.
+/// A configuration: the layers, in its order, and what may be opened.
 #[derive(Debug, Clone, Default)]
 pub struct LayersFile {
     /// By name.
     pub layers: IndexMap<String, LayerConfig>,
+    /// `storage.allow`, or what follows from the layers.
+    pub policy: Policy,
 }
 
 /// One layer, checked.
 #[derive(Debug, Clone, Default)]
 pub struct LayerConfig {
-    /// Path, made relative to the configuration.
+    /// Path or URL, made relative to the configuration.
     pub source: String,
+    /// How its objects are accessed.
+    pub access: Access,
     /// For people.
     pub title: Option<String>,
     /// For people.
@@ -130,22 +135,35 @@ fn list(mistakes: &[String]) -> String {
 }
 
 impl LayersFile {
-    /// Reads and checks a configuration.
+    /// Reads and checks a configuration, from a path or a URL; the storage settings are for a URL.
     ///
     /// # Errors
     /// When it is not there or has mistakes: all of them are reported at once.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Missing { path: shown.clone(), reason: error.to_string() })?;
-        Self::parse(&text, &shown, path.parent().unwrap_or(Path::new("")))
+    pub async fn read(place: &str, storage: &StorageSettings) -> Result<Self, ConfigError> {
+        let missing = |reason: String| ConfigError::Missing { path: redacted(place), reason };
+        if !place.contains("://") {
+            let text = std::fs::read_to_string(place).map_err(|error| missing(error.to_string()))?;
+            let folder = Path::new(place).parent().unwrap_or(Path::new(""));
+            return Self::parse(&text, place, &folder.display().to_string());
+        }
+        // Whoever names the configuration allows it.
+        let policy = Policy::listed(&[place.to_owned()], "").map_err(|mistakes| missing(mistakes.join(", ")))?;
+        let location = policy.location(place).map_err(|refusal| missing(refusal.to_string()))?;
+        let text = match &location {
+            Location::File(path) => std::fs::read_to_string(path).map_err(|error| missing(error.to_string()))?,
+            Location::Object(object) => {
+                let text = Storage::new(storage.clone(), policy).text(object).await;
+                text.map_err(|error| missing(error.to_string()))?
+            }
+        };
+        Self::parse(&text, &location.to_string(), &location.folder())
     }
 
-    /// Checks the text of a configuration; `folder` is what its paths are relative to.
+    /// Checks the text of a configuration; `folder` is what its paths are relative to: a path or a URL.
     ///
     /// # Errors
     /// When it has mistakes: all of them are reported at once.
-    pub fn parse(text: &str, shown: &str, folder: &Path) -> Result<Self, ConfigError> {
+    pub fn parse(text: &str, shown: &str, folder: &str) -> Result<Self, ConfigError> {
         let mut file: toml::Table = toml::from_str(text)
             .map_err(|error| ConfigError::Syntax { path: shown.to_owned(), reason: error.to_string() })?;
         let (mut layers, mut mistakes) = (IndexMap::new(), Vec::new());
@@ -157,7 +175,10 @@ impl LayersFile {
             }
             None => toml::Table::new(),
         };
-        mistakes.extend(file.keys().map(|key| format!("{key}: there is no such key; layers are [layers.NAME]")));
+        let allow = storage(file.remove("storage"), &mut mistakes);
+        mistakes.extend(
+            file.keys().map(|key| format!("{key}: there is no such key; there are [storage] and [layers.NAME]")),
+        );
         if declared.is_empty() && mistakes.is_empty() {
             mistakes.push("layers: there are none; write at least one [layers.NAME]".to_owned());
         }
@@ -173,10 +194,39 @@ impl LayersFile {
                     .push(format!("layers.{name}: it must be a table, [layers.{name}]{}", line_of(text, &name)));
             }
         }
+        let policy = match allow {
+            Some(entries) => Policy::listed(&entries, folder),
+            None => Ok(Policy::of_sources(layers.values().map(|layer: &LayerConfig| layer.source.as_str()))),
+        };
+        let policy = policy.unwrap_or_else(|wrong| {
+            mistakes.extend(wrong);
+            Policy::default()
+        });
         if mistakes.is_empty() {
-            Ok(Self { layers })
+            Ok(Self { layers, policy })
         } else {
             Err(ConfigError::Mistakes { path: shown.to_owned(), mistakes })
+        }
+    }
+}
+
+/// The allow-list, if there is one.
+fn storage(section: Option<toml::Value>, mistakes: &mut Vec<String>) -> Option<Vec<String>> {
+    let mut table = match section? {
+        toml::Value::Table(table) => table,
+        _ => {
+            mistakes.push("storage: it must be a table, [storage]".to_owned());
+            return None;
+        }
+    };
+    let allow = table.remove("allow");
+    mistakes.extend(table.keys().map(|key| format!("storage.{key}: there is no such key; storage has allow")));
+    match allow?.try_into() {
+        Ok(entries) => Some(entries),
+        Err(_) => {
+            mistakes
+                .push("storage.allow: it must be a list of texts, for example [\"s3://bucket/folder/\"]".to_owned());
+            None
         }
     }
 }
@@ -187,7 +237,7 @@ mod tests {
     use rstest::rstest;
 
     fn parse(text: &str) -> Result<LayersFile, ConfigError> {
-        LayersFile::parse(text, "cogwheel.toml", Path::new("/maps"))
+        LayersFile::parse(text, "cogwheel.toml", "/maps")
     }
 
     #[test]
@@ -197,6 +247,26 @@ mod tests {
         assert_eq!(file.layers["a"].source, "/abs/a.tif");
         assert!(file.layers["a"].nodata.unwrap().is_nan());
         assert_eq!(file.layers.keys().collect::<Vec<_>>(), ["b", "a"], "the order of the file");
+    }
+
+    #[test]
+    fn names_in_a_bucket_are_relative_to_it_and_absolute_ones_stay() {
+        let text = "[layers.a]\nsource = 'x/a.tif'\n[layers.b]\nsource = 'gs://other/b.tif'";
+        let file = LayersFile::parse(text, "it", "s3://maps/config").unwrap();
+        assert_eq!(file.layers["a"].source, "s3://maps/config/x/a.tif");
+        assert_eq!(file.layers["b"].source, "gs://other/b.tif");
+    }
+
+    #[test]
+    fn what_may_be_opened_is_what_is_listed_or_else_what_the_layers_need() {
+        let layers = "[layers.a]\nsource = 'x/a.tif'\nrequester_pays = true";
+        let derived = parse(layers).unwrap();
+        assert!(derived.policy.location("/maps/x/b.tif").is_ok() && derived.policy.location("/maps/b.tif").is_err());
+        assert!(derived.layers["a"].access.requester_pays && !derived.layers["a"].access.sidecars);
+        let listed = parse(&format!("[storage]\nallow = ['file:y/', 's3://maps/']\n{layers}")).unwrap();
+        assert!(listed.policy.location("/maps/y/b.tif").is_ok() && listed.policy.location("/maps/x/b.tif").is_err());
+        let wrong = parse(&format!("[storage]\nallow = ['ftp://x/']\ndeny = []\n{layers}")).unwrap_err().to_string();
+        assert!(wrong.contains("storage.allow[0]") && wrong.contains("storage.deny"), "{wrong}");
     }
 
     #[rstest]
@@ -224,9 +294,10 @@ mod tests {
         assert!(message.contains("layers.y.crs"), "{message}");
     }
 
-    #[test]
-    fn without_a_file_the_error_says_how_to_write_one() {
-        let message = LayersFile::read(Path::new("/nowhere/cogwheel.toml")).unwrap_err().to_string();
+    #[tokio::test]
+    async fn without_a_file_the_error_says_how_to_write_one() {
+        let message =
+            LayersFile::read("/nowhere/cogwheel.toml", &StorageSettings::default()).await.unwrap_err().to_string();
         assert!(message.contains("/nowhere/cogwheel.toml") && message.contains("[layers.elevation]"), "{message}");
     }
 }

@@ -1,8 +1,10 @@
 //! Settings of the process.
 
-use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+
+use crate::storage::StorageSettings;
 
 /// Where the layers are declared when nobody says.
 const DEFAULT_LAYERS_FILE: &str = "cogwheel.toml";
@@ -24,6 +26,14 @@ pub struct ServerSettings {
     /// Memory for decoded blocks, in megabytes (0 = off)
     #[arg(long, env = "COGWHEEL_BLOCK_CACHE_MB", default_value_t = 48)]
     pub block_cache_mb: u32,
+
+    /// Memory for bytes read from object stores, in megabytes
+    #[arg(long, env = "COGWHEEL_STORAGE_CACHE_MB", default_value_t = 32)]
+    pub storage_cache_mb: u32,
+
+    /// Seconds after which a layer in use is checked for a newer version of its source (0 = never)
+    #[arg(long, env = "COGWHEEL_RECHECK_S", default_value_t = 60)]
+    pub recheck_s: u32,
 
     /// Origins that browsers may call from, comma-separated, or * for all
     #[arg(long, env = "COGWHEEL_CORS_ORIGINS", default_value = "*", value_delimiter = ',')]
@@ -55,6 +65,25 @@ impl ServerSettings {
         <Only as clap::Parser>::parse_from(["cogwheel"]).settings
     }
 
+    /// How the storage works, with what the environment says of stores.
+    #[must_use]
+    pub fn storage(&self) -> StorageSettings {
+        let about_stores = |name: &str| ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix));
+        let text = |text: std::ffi::OsString| text.into_string().ok();
+        let environment = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+        StorageSettings {
+            environment: environment.filter(|(name, _)| about_stores(name)).collect(),
+            cache_bytes: u64::from(self.storage_cache_mb) << 20,
+            deadline: Duration::from_secs(self.request_timeout_s),
+        }
+    }
+
+    /// How often a layer is checked for a newer version.
+    #[must_use]
+    pub fn recheck(&self) -> Option<Duration> {
+        (self.recheck_s > 0).then(|| Duration::from_secs(self.recheck_s.into()))
+    }
+
     /// How many workers there are.
     #[must_use]
     pub fn worker_threads(&self) -> usize {
@@ -72,12 +101,12 @@ fn empty_status(text: &str) -> Result<u16, String> {
     }
 }
 
-/// The configuration of the layers: as asked, else from `COGWHEEL_CONFIG`, else `./cogwheel.toml`.
+/// The configuration of the layers, a path or a URL: as asked, else from `COGWHEEL_CONFIG`, else `./cogwheel.toml`.
 #[must_use]
-pub fn layers_file(asked: Option<PathBuf>) -> PathBuf {
+pub fn layers_file(asked: Option<String>) -> String {
     asked
-        .or_else(|| std::env::var_os("COGWHEEL_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from))
-        .unwrap_or_else(|| PathBuf::from(DEFAULT_LAYERS_FILE))
+        .or_else(|| std::env::var("COGWHEEL_CONFIG").ok().filter(|value| !value.is_empty()))
+        .unwrap_or_else(|| DEFAULT_LAYERS_FILE.to_owned())
 }
 
 /// Whether the process runs inside AWS Lambda.

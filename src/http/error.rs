@@ -13,6 +13,7 @@ use crate::geo::tile::TileError;
 use crate::raster::RasterError;
 use crate::render::RenderError;
 use crate::render::options::BadParameter;
+use crate::storage::{Refusal, StorageError};
 
 /// How long a missing layer may be remembered as missing.
 const NOT_FOUND_CACHE: &str = "public, max-age=60";
@@ -49,6 +50,20 @@ pub enum ApiError {
     },
     /// 502: the source of a layer; the cause is logged.
     Source {
+        /// The layer.
+        layer: String,
+        /// What happened.
+        cause: RasterError,
+    },
+    /// 403: the operator did not allow it.
+    Refused {
+        /// The layer.
+        layer: String,
+        /// What and why.
+        refusal: Refusal,
+    },
+    /// 503: the store of a layer's source does not answer; it may later.
+    Unavailable {
         /// The layer.
         layer: String,
         /// What happened.
@@ -96,8 +111,19 @@ impl ApiError {
     pub fn raster(layer: &str, cause: RasterError) -> Self {
         match cause {
             RasterError::Cpu(cause) => Self::Internal { cause: cause.to_string() },
+            RasterError::Storage { error: StorageError::Refused(refusal), .. } => {
+                Self::Refused { layer: layer.to_owned(), refusal }
+            }
+            RasterError::Storage { error: StorageError::Unavailable { .. }, .. } => {
+                Self::Unavailable { layer: layer.to_owned(), cause }
+            }
             cause => Self::Source { layer: layer.to_owned(), cause },
         }
+    }
+
+    /// Whether the source was replaced while it was read: then it is worth another try.
+    pub(super) fn is_change(&self) -> bool {
+        matches!(self, Self::Source { cause: RasterError::Storage { error: StorageError::Changed { .. }, .. }, .. })
     }
 
     fn status(&self) -> StatusCode {
@@ -105,8 +131,9 @@ impl ApiError {
             Self::BadParameter(_) | Self::BadTile(_) => StatusCode::BAD_REQUEST,
             Self::NotFound { .. } | Self::EmptyTile => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Refused { .. } => StatusCode::FORBIDDEN,
             Self::Source { .. } => StatusCode::BAD_GATEWAY,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { .. } | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -118,7 +145,9 @@ impl ApiError {
             Self::NotFound { .. } => "not_found",
             Self::EmptyTile => "empty_tile",
             Self::WrongMethod { .. } => "method_not_allowed",
+            Self::Refused { .. } => "source_refused",
             Self::Source { .. } => "source_unreadable",
+            Self::Unavailable { .. } => "source_unavailable",
             Self::Busy => "busy",
             Self::Internal { .. } => "internal",
         }
@@ -143,13 +172,23 @@ impl ApiError {
                 RasterError::Unfit { .. } => {
                     format!("layer \"{layer}\": its configuration does not fit its source; the server's log says why")
                 }
-                RasterError::Open { .. } => {
+                RasterError::Storage { error: StorageError::Changed { .. }, .. } => {
+                    format!("layer \"{layer}\": its source keeps changing while it is read; try again")
+                }
+                RasterError::Open { .. } | RasterError::Storage { .. } => {
                     format!("layer \"{layer}\": its source cannot be opened; the server's log says why")
                 }
                 RasterError::Read { .. } | RasterError::Cpu(_) => {
                     format!("layer \"{layer}\": its source cannot be read; the server's log says why")
                 }
             },
+            // The rule, not the location: that is for the log.
+            Self::Refused { layer, refusal } => {
+                format!("layer \"{layer}\": its source may not be opened: {}", refusal.rule)
+            }
+            Self::Unavailable { layer, .. } => {
+                format!("layer \"{layer}\": the store of its source does not answer; try again")
+            }
             Self::Busy => "the server could not answer in time; try again".to_owned(),
             Self::Internal { .. } => "something went wrong; the server's log has it under this x-request-id".to_owned(),
         }
@@ -162,7 +201,9 @@ impl ApiError {
             | Self::BadTile(_)
             | Self::EmptyTile
             | Self::WrongMethod { .. }
+            | Self::Refused { .. }
             | Self::Source { .. }
+            | Self::Unavailable { .. }
             | Self::Busy
             | Self::Internal { .. } => NO_STORE,
         }
@@ -170,7 +211,10 @@ impl ApiError {
 
     fn cause(&self) -> Option<Cause> {
         match self {
-            Self::Source { layer, cause } => Some(Cause(format!("layer {layer}: {cause}"))),
+            Self::Source { layer, cause } | Self::Unavailable { layer, cause } => {
+                Some(Cause(format!("layer {layer}: {cause}")))
+            }
+            Self::Refused { layer, refusal } => Some(Cause(format!("layer {layer}: {refusal}"))),
             Self::Internal { cause } => Some(Cause(cause.clone())),
             Self::Busy => Some(Cause("not answered in time".to_owned())),
             Self::BadParameter(_)
@@ -187,7 +231,7 @@ impl IntoResponse for ApiError {
         let body = Json(Body { detail: cut(self.detail()), code: self.code() });
         let caching = [(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control()))];
         let mut response = (self.status(), caching, body).into_response();
-        if matches!(self, Self::Busy) {
+        if matches!(self, Self::Busy | Self::Unavailable { .. }) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
         if let Some(cause) = self.cause() {

@@ -28,14 +28,26 @@ use crate::render::{RenderOptions, TileQuery};
 pub const METADATA_CACHE_CONTROL: &str = "public, max-age=60";
 
 impl AppState {
-    /// A layer by name, opened.
+    /// Works on an open layer; once more, and on the new version, when its source is replaced meanwhile.
     ///
     /// # Errors
-    /// 404 without such a layer, 502 when its source can't be opened.
-    pub(super) async fn open_layer(&self, name: &str) -> Result<&Arc<OpenLayer>, ApiError> {
+    /// 404 without such a layer; 403, 502 or 503 when its source can't be opened; and those of the work.
+    pub(super) async fn on_layer<F, W>(&self, name: &str, work: F) -> Result<Response, ApiError>
+    where
+        F: Fn(Arc<OpenLayer>) -> W,
+        W: Future<Output = Result<Response, ApiError>>,
+    {
         let layer =
             self.catalog.get(name).ok_or_else(|| ApiError::NotFound { kind: "layer", name: name.to_owned() })?;
-        layer.open().await.map_err(|cause| ApiError::raster(name, cause))
+        let unreadable = |cause| ApiError::raster(name, cause);
+        let open = layer.open().await.map_err(unreadable)?;
+        match work(Arc::clone(&open)).await {
+            Err(error) if error.is_change() => {
+                tracing::info!(layer = name, "its source was replaced: starting again");
+                work(layer.reopen(&open).await.map_err(unreadable)?).await
+            }
+            result => result,
+        }
     }
 }
 
@@ -48,9 +60,11 @@ pub async fn list(State(state): State<AppState>) -> Response {
 
 /// Everything about one layer.
 pub async fn show(State(state): State<AppState>, Path(name): Path<String>) -> Result<Response, ApiError> {
-    let layer = state.open_layer(&name).await?;
-    let body = document(layer).await.map_err(|cause| ApiError::raster(&name, cause))?;
-    Ok(([(header::CACHE_CONTROL, METADATA_CACHE_CONTROL)], Json(body)).into_response())
+    let answer = async |layer: Arc<OpenLayer>| {
+        let body = document(&layer).await.map_err(|cause| ApiError::raster(&name, cause))?;
+        Ok(([(header::CACHE_CONTROL, METADATA_CACHE_CONTROL)], Json(body)).into_response())
+    };
+    state.on_layer(&name, answer).await
 }
 
 /// Everything about one layer, as JSON.
@@ -69,23 +83,27 @@ pub async fn document(layer: &OpenLayer) -> Result<Value, RasterError> {
 pub async fn legend(
     State(state): State<AppState>, Path(name): Path<String>, query: Query, headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let layer = state.open_layer(&name).await?;
     let size = LegendSize::from_query(&query)?;
-    let etag = ETag::of(&(&layer.version, "legend", format!("{size:?}")));
-    let caching = layer.config.cache_control.as_deref().unwrap_or(DEFAULT_CACHE_CONTROL);
-    if etag.matches(&headers) {
-        return Ok(etag.not_modified(caching));
-    }
-    match default_style(layer)? {
-        Style::Mapped(map, _) => legend_png(&map, &size, etag.headers(caching)),
-        Style::Direct(rescales) if rescales.len() == 1 => legend_png(&gray(), &size, etag.headers(caching)),
-        Style::Direct(_) | Style::Raw => Err(ApiError::NotFound { kind: "legend of layer", name }),
-    }
+    let answer = async |layer: Arc<OpenLayer>| {
+        let etag = ETag::of(&(&layer.version, "legend", format!("{size:?}")));
+        let caching = layer.config.cache_control.as_deref().unwrap_or(DEFAULT_CACHE_CONTROL);
+        if etag.matches(&headers) {
+            return Ok(etag.not_modified(caching));
+        }
+        match default_style(&layer)? {
+            Style::Mapped(map, _) => legend_png(&map, &size, etag.headers(caching)),
+            Style::Direct(rescales) if rescales.len() == 1 => legend_png(&gray(), &size, etag.headers(caching)),
+            Style::Direct(_) | Style::Raw => {
+                Err(ApiError::NotFound { kind: "legend of layer", name: layer.id.clone() })
+            }
+        }
+    };
+    state.on_layer(&name, answer).await
 }
 
 /// A layer in the catalogue; one that can't be opened, or not in time, is listed with the reason.
-async fn summary(layer: &Layer, patience: Duration) -> Value {
-    let described = async { describe(layer.open().await?).await };
+async fn summary(layer: &Arc<Layer>, patience: Duration) -> Value {
+    let described = async { describe(&*layer.open().await?).await };
     let error = match tokio::time::timeout(patience, described).await {
         Ok(Ok(description)) => return description,
         Ok(Err(cause)) => {

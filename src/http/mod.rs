@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, OpenLayer};
 use crate::cpu::CpuPool;
 
 /// Memory that the renders in flight may take, for each worker: enough to keep it busy while others wait for data.
@@ -34,6 +34,9 @@ const RENDER_MB_PER_WORKER: usize = 16;
 
 /// What every render takes besides its tile: what it reads, and its plan.
 const RENDER_BASE_MB: usize = 5;
+
+/// Memory that the renders of remote layers in flight may take: most of them wait, and hold little.
+const REMOTE_RENDER_MB: u32 = 80;
 
 /// What every handler shares; cheap to clone.
 #[derive(Clone)]
@@ -47,6 +50,8 @@ pub struct AppState {
     /// A permit is a megabyte.
     renders: Arc<Semaphore>,
     render_mb: u32,
+    /// For layers whose reads wait for a network: they wait in a room of their own, and keep no other layer waiting.
+    remote_renders: Arc<Semaphore>,
 }
 
 /// Settings of the HTTP interface.
@@ -67,12 +72,17 @@ impl AppState {
         let render_mb = pool.threads() * RENDER_MB_PER_WORKER;
         let renders = Arc::new(Semaphore::new(render_mb));
         let render_mb = u32::try_from(render_mb).unwrap_or(u32::MAX);
-        Self { catalog: Arc::new(catalog), pool, settings, renders, render_mb }
+        let remote_renders = Arc::new(Semaphore::new(REMOTE_RENDER_MB as usize));
+        Self { catalog: Arc::new(catalog), pool, settings, renders, render_mb, remote_renders }
     }
 
     /// Waits until there is memory for a render that takes about `bytes`; the largest ones go alone.
-    async fn room_for(&self, bytes: usize) -> Result<SemaphorePermit<'_>, ApiError> {
-        let megabytes = u32::try_from(RENDER_BASE_MB + (bytes >> 20)).unwrap_or(u32::MAX).min(self.render_mb);
-        self.renders.acquire_many(megabytes).await.map_err(|_| ApiError::Busy)
+    async fn room_for(&self, layer: &OpenLayer, bytes: usize) -> Result<SemaphorePermit<'_>, ApiError> {
+        let (room, all_mb) = match layer.raster.is_remote() {
+            false => (&self.renders, self.render_mb),
+            true => (&self.remote_renders, REMOTE_RENDER_MB),
+        };
+        let megabytes = u32::try_from(RENDER_BASE_MB + (bytes >> 20)).unwrap_or(u32::MAX).min(all_mb);
+        room.acquire_many(megabytes).await.map_err(|_| ApiError::Busy)
     }
 }

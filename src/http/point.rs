@@ -1,5 +1,7 @@
 //! `GET /layers/{layer}/point/{lon},{lat}`.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -9,6 +11,7 @@ use serde_json::json;
 use super::layers::METADATA_CACHE_CONTROL;
 use super::path::Path;
 use super::{ApiError, AppState};
+use crate::catalog::OpenLayer;
 use crate::geo::wrap_longitude;
 use crate::render;
 
@@ -17,17 +20,21 @@ pub async fn show(
     State(state): State<AppState>, Path((name, place)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let [lon, lat] = parse(&place)?;
-    let layer = state.open_layer(&name).await?;
-    let values = render::point(&state.pool, layer, lon, lat).await.map_err(|error| ApiError::render(&name, error))?;
-    let profile = layer.profile();
-    let bands: Vec<usize> = profile.data_bands().collect();
-    let body = json!({
-        "coordinates": [lon, lat],
-        "values": values,
-        "band_names": bands.iter().map(|band| format!("b{band}")).collect::<Vec<_>>(),
-        "band_descriptions": bands.iter().map(|band| profile.bands[band - 1].description.as_str()).collect::<Vec<_>>(),
-    });
-    Ok(([(header::CACHE_CONTROL, METADATA_CACHE_CONTROL)], Json(body)).into_response())
+    let answer = async |layer: Arc<OpenLayer>| {
+        let values = render::point(&state.pool, &layer, lon, lat).await;
+        let values = values.map_err(|error| ApiError::render(&name, error))?;
+        let profile = layer.profile();
+        let bands: Vec<usize> = profile.data_bands().collect();
+        let descriptions: Vec<&str> = bands.iter().map(|band| profile.bands[band - 1].description.as_str()).collect();
+        let body = json!({
+            "coordinates": [lon, lat],
+            "values": values,
+            "band_names": bands.iter().map(|band| format!("b{band}")).collect::<Vec<_>>(),
+            "band_descriptions": descriptions,
+        });
+        Ok(([(header::CACHE_CONTROL, METADATA_CACHE_CONTROL)], Json(body)).into_response())
+    };
+    state.on_layer(&name, answer).await
 }
 
 /// `lon,lat` in degrees; the longitude is wrapped.

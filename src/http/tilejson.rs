@@ -1,8 +1,11 @@
 //! `GET /layers/{layer}/tilejson.json`: TileJSON 3.0.0.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
@@ -10,18 +13,23 @@ use super::layers::METADATA_CACHE_CONTROL;
 use super::path::Path;
 use super::query::Query;
 use super::{ApiError, AppState, base_url};
+use crate::catalog::OpenLayer;
 use crate::encode::TileFormat;
 use crate::geo::wrap_longitude;
-use crate::render::RenderOptions;
+use crate::render::{RenderOptions, TileQuery};
 
 /// What a map client needs to show the layer. Tile parameters of the query go into the address of the tiles.
 pub async fn show(
     State(state): State<AppState>, Path(name): Path<String>, query: Query, request: Request,
 ) -> Result<Response, ApiError> {
-    let layer = state.open_layer(&name).await?;
-    RenderOptions::resolve(&query.tile()?, 1, TileFormat::Png, layer)?;
+    let query = query.tile()?;
     let (parts, _) = request.into_parts();
-    let mut tiles = format!("{}/tiles/{}/{{z}}/{{x}}/{{y}}.png", base_url::of(&parts), layer.id);
+    state.on_layer(&name, async |layer: Arc<OpenLayer>| document(&layer, &query, &parts)).await
+}
+
+fn document(layer: &OpenLayer, query: &TileQuery, parts: &Parts) -> Result<Response, ApiError> {
+    RenderOptions::resolve(query, 1, TileFormat::Png, layer)?;
+    let mut tiles = format!("{}/tiles/{}/{{z}}/{{x}}/{{y}}.png", base_url::of(parts), layer.id);
     if let Some(query) = parts.uri.query().filter(|query| !query.is_empty()) {
         tiles = format!("{tiles}?{query}");
     }

@@ -1,5 +1,7 @@
 //! `GET /tiles/{layer}/{z}/{x}/{y}[@{n}x][.{format}]`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,23 +21,26 @@ pub const DEFAULT_CACHE_CONTROL: &str = "public, max-age=3600";
 pub async fn show(
     State(state): State<AppState>, path: TilePath, query: Query, headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let layer = state.open_layer(&path.layer).await?;
-    refuse_below_min_zoom(layer, path.tile.z())?;
-    let options = RenderOptions::resolve(&query.tile()?, path.scale, path.format, layer)?;
-    let etag = ETag::of(&(&layer.version, path.tile, format!("{options:?}"), state.settings.empty_tile));
-    let caching = layer.config.cache_control.as_deref().unwrap_or(DEFAULT_CACHE_CONTROL);
-    if etag.matches(&headers) {
-        return Ok(etag.not_modified(caching));
-    }
-    let room = state.room_for(options.memory_bytes(layer)).await?;
-    let tile = render::tile(&state.pool, layer, path.tile, options)
-        .await
-        .map_err(|error| ApiError::render(&path.layer, error))?;
-    drop(room);
-    Ok(answer(tile, etag.headers(caching), state.settings.empty_tile))
+    let query = query.tile()?;
+    let answer = async |layer: Arc<OpenLayer>| {
+        refuse_below_min_zoom(&layer, path.tile.z())?;
+        let options = RenderOptions::resolve(&query, path.scale, path.format, &layer)?;
+        let etag = ETag::of(&(&layer.version, path.tile, format!("{options:?}"), state.settings.empty_tile));
+        let caching = layer.config.cache_control.as_deref().unwrap_or(DEFAULT_CACHE_CONTROL);
+        if etag.matches(&headers) {
+            return Ok(etag.not_modified(caching));
+        }
+        let room = state.room_for(&layer, options.memory_bytes(&layer)).await?;
+        let tile = render::tile(&state.pool, &layer, path.tile, options)
+            .await
+            .map_err(|error| ApiError::render(&path.layer, error))?;
+        drop(room);
+        Ok(respond(tile, etag.headers(caching), state.settings.empty_tile))
+    };
+    state.on_layer(&path.layer, answer).await
 }
 
-fn answer(tile: Tile, caching: HeaderMap, empty_status: u16) -> Response {
+fn respond(tile: Tile, caching: HeaderMap, empty_status: u16) -> Response {
     let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(tile.format.media_type()))];
     let mut response = match empty_status {
         204 if tile.is_empty && tile.format == TileFormat::Png => StatusCode::NO_CONTENT.into_response(),

@@ -8,7 +8,6 @@ mod profile;
 pub mod readers;
 mod samples;
 
-use std::future::Future;
 use std::pin::Pin;
 
 pub use pixels::{Mask, MaskKind, Pixels};
@@ -16,6 +15,7 @@ pub use profile::{Band, BandMask, Level, LonLatBounds, Profile, Rgba};
 pub use samples::{DataType, Sample, Samples};
 
 use crate::cpu::CpuError;
+use crate::storage::StorageError;
 
 /// A raster that can be read.
 pub trait Raster: Send + Sync {
@@ -23,11 +23,20 @@ pub trait Raster: Send + Sync {
     fn profile(&self) -> &Profile;
 
     /// Reads a window of one level.
-    fn read(&self, request: ReadRequest) -> ReadFuture<'_>;
+    fn read(&self, request: ReadRequest) -> Future<'_, Pixels>;
+
+    /// Finds out [`Profile::source_decimation`].
+    fn know_sources(&self) -> Future<'_, ()>;
+
+    /// Whether its files and objects are still those that were opened.
+    fn is_current(&self) -> Future<'_, bool>;
+
+    /// Whether reading it waits for a network.
+    fn is_remote(&self) -> bool;
 }
 
-/// What [`Raster::read`] gives.
-pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Result<Pixels, RasterError>> + Send + 'a>>;
+/// What a [`Raster`] promises.
+pub type Future<'a, T> = Pin<Box<dyn std::future::Future<Output = Result<T, RasterError>> + Send + 'a>>;
 
 /// A window of whole pixels, inside its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +119,14 @@ pub enum RasterError {
         origin: String,
         /// The reader's words.
         reason: String,
+    },
+    /// Its bytes: not allowed, not there, not in time.
+    #[error("cannot open {origin}: {error}")]
+    Storage {
+        /// Path or URL.
+        origin: String,
+        /// What happened.
+        error: StorageError,
     },
     /// No processor in time, or a panic behind the door.
     #[error(transparent)]

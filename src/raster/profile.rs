@@ -1,5 +1,7 @@
 //! What a raster says of itself.
 
+use std::sync::OnceLock;
+
 use super::{DataType, RasterError};
 use crate::geo::crs::CrsKind;
 use crate::geo::{Affine, Crs};
@@ -30,7 +32,9 @@ pub struct Profile {
     pub levels: Vec<Level>,
     /// Up to this factor the reader decimates full resolution cheaply, by overviews of what it is made of (a VRT
     /// over COGs that have them); 1 where it does not.
-    pub source_decimation: usize,
+    ///
+    /// Unknown until [`super::Raster::know_sources`] has asked them, where asking costs a round trip.
+    pub source_decimation: OnceLock<usize>,
     /// Up to this factor the pixels of those overviews lie on one grid: a power of two.
     pub source_alignment: usize,
     /// Longitude and latitude bounds.

@@ -8,6 +8,7 @@ mod source;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 pub use options::{RenderOptions, Style, TileQuery};
 pub use point::{PointValues, point};
 
@@ -16,7 +17,10 @@ use crate::cpu::{CpuError, CpuPool};
 use crate::encode::{self, EncodeError, TileFormat};
 use crate::geo::{CrsError, OutputGrid, TileId};
 use crate::raster::{DataType, Pixels, RasterError};
-use crate::warp::{self, BlockPlan, Target, blocks};
+use crate::warp::{self, BlockPlan, Part, Target, blocks};
+
+/// Parts of a tile that are read at once where reading waits for a network: one round trip brings them all.
+pub const READS_AHEAD: usize = 8;
 
 /// A finished tile.
 #[derive(Debug, Clone)]
@@ -80,27 +84,52 @@ async fn read(
     if !layer.profile().bounds.intersects(tile.lon_lat_bounds()) {
         return Ok(None);
     }
-    let grid = OutputGrid::of_tile(tile, options.size_px);
-    let mut target = blank(layer, options);
-    for (block, rect, to) in blocks(&grid) {
-        let plan = {
-            let (layer, kernel, pixel_bytes) = (Arc::clone(layer), options.kernel, pixel_bytes(layer, options));
-            let plan = move || BlockPlan::new(layer.profile(), &block, rect, kernel, pixel_bytes);
-            Arc::new(pool.run(plan).await??)
-        };
+    let mut reads = Vec::new();
+    for (block, rect, to) in blocks(&OutputGrid::of_tile(tile, options.size_px)) {
+        let plan = Arc::new(plan(pool, layer, options, block, rect).await?);
         for part in plan.parts.clone() {
-            let pixels = source::read(layer, &plan, part.window, options).await?;
-            let plan = Arc::clone(&plan);
             let at = [to[0] + part.rect.x - rect.x, to[1] + part.rect.y - rect.y];
-            target = pool
-                .run(move || {
-                    warp::resample(&plan, &part, &pixels, &mut target, at);
-                    target
-                })
-                .await?;
+            reads.push(read_part(layer, Arc::clone(&plan), part, at, options));
         }
     }
+    let ahead = if layer.raster.is_remote() { READS_AHEAD } else { 1 };
+    let mut reads = stream::iter(reads).buffered(ahead);
+    let mut target = blank(layer, options);
+    while let Some(read) = reads.next().await {
+        let (plan, part, at, pixels) = read?;
+        target = pool
+            .run(move || {
+                warp::resample(&plan, &part, &pixels, &mut target, at);
+                target
+            })
+            .await?;
+    }
     Ok(Some(target.into_pixels()))
+}
+
+/// What a block reads; asks the raster for the overviews of its sources where the plan depends on them.
+async fn plan(
+    pool: &CpuPool, layer: &Arc<OpenLayer>, options: &RenderOptions, block: OutputGrid, rect: warp::Rect,
+) -> Result<BlockPlan, RenderError> {
+    let plan = || {
+        let (layer, kernel, pixel_bytes) = (Arc::clone(layer), options.kernel, pixel_bytes(layer, options));
+        pool.run(move || BlockPlan::new(layer.profile(), &block, rect, kernel, pixel_bytes))
+    };
+    let first = plan().await??;
+    if !first.wants_sources {
+        return Ok(first);
+    }
+    layer.raster.know_sources().await?;
+    Ok(plan().await??)
+}
+
+type PartRead = (Arc<BlockPlan>, Part, [usize; 2], Pixels);
+
+async fn read_part(
+    layer: &Arc<OpenLayer>, plan: Arc<BlockPlan>, part: Part, at: [usize; 2], options: &RenderOptions,
+) -> Result<PartRead, RasterError> {
+    let pixels = source::read(layer, &plan, part.window, options).await?;
+    Ok((plan, part, at, pixels))
 }
 
 fn blank(layer: &OpenLayer, options: &RenderOptions) -> Target {

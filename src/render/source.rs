@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
+
 use super::RenderOptions;
 use crate::catalog::OpenLayer;
 use crate::each_samples;
@@ -12,20 +14,18 @@ use crate::warp::{BlockPlan, SourceWindow};
 pub async fn read(
     layer: &Arc<OpenLayer>, plan: &BlockPlan, window: SourceWindow, options: &RenderOptions,
 ) -> Result<Pixels, RasterError> {
-    let mut strips = Vec::new();
-    for (col, width) in turns(window, plan.size.width) {
-        let row = usize::try_from(window.row).unwrap_or(0);
-        let request = ReadRequest {
+    let row = usize::try_from(window.row).unwrap_or(0);
+    let strips = turns(window, plan.size.width).into_iter().map(|(col, width)| {
+        layer.raster.read(ReadRequest {
             level: plan.level,
             decimation: plan.decimation,
             window: Window { col, row, width, height: window.height },
             bands: options.bands.clone(),
             nodata: options.nodata,
             decimate_by: plan.resampling.decimation(),
-        };
-        strips.push(layer.raster.read(request).await?);
-    }
-    Ok(side_by_side(strips))
+        })
+    });
+    Ok(side_by_side(try_join_all(strips).await?))
 }
 
 /// The window's columns as runs inside `0..size`: first column and length.

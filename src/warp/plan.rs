@@ -64,6 +64,8 @@ pub struct BlockPlan {
     pub resampling: Resampling,
     /// Positions in pixels of the (decimated) level.
     pub(super) mapping: Mapping,
+    /// It would be another plan if the overviews of the raster's sources were known.
+    pub wants_sources: bool,
     /// Parts that hold data; empty when the block is outside the raster.
     pub parts: Vec<Part>,
 }
@@ -105,6 +107,9 @@ impl BlockPlan {
         let (level, decimation) = choose_level(profile, output_px);
         let size = profile.levels[level].decimated(decimation);
         let scale = scale_of(profile, size);
+        let wants_sources = level == 0
+            && profile.source_decimation.get().is_none()
+            && output_px.is_some_and(|[x, y]| x.min(y) * LEVEL_TOLERANCE >= 2.0);
         let resampling = kernel.at(output_px.map_or(1.0, |[x, y]| (x / scale[0]).max(y / scale[1])));
         let mapping = match mapping {
             Mapping::Separable { cols, rows } => {
@@ -112,7 +117,8 @@ impl BlockPlan {
             }
             Mapping::Cells(cells) => Mapping::Cells(cells.refined(&projector, grid, &profile.bounds, scale)?),
         };
-        let mut plan = Self { level, decimation, size, wraps: wraps(profile), resampling, mapping, parts: Vec::new() };
+        let wraps = wraps(profile);
+        let mut plan = Self { level, decimation, size, wraps, resampling, mapping, wants_sources, parts: Vec::new() };
         plan.split(rect, pixel_bytes);
         Ok(plan)
     }
@@ -198,8 +204,9 @@ fn choose_level(profile: &Profile, output_px: Option<[f64; 2]>) -> (usize, usize
 fn decimation(profile: &Profile, level: usize, px: f64) -> usize {
     let Level { width, height } = profile.levels[level];
     let large = width.saturating_mul(height) > EXACT_LEVEL_PX;
-    if level == 0 && profile.source_decimation > 1 {
-        let coarsest = profile.source_decimation as f64;
+    let source_decimation = profile.source_decimation.get().copied().unwrap_or(1);
+    if level == 0 && source_decimation > 1 {
+        let coarsest = source_decimation as f64;
         let exact = power_of_two_up_to((px * LEVEL_TOLERANCE).min(coarsest));
         // Overviews of sources that lie on grids of their own are off by up to half a pixel: finer ones, by less.
         // A large mosaic can't afford them.

@@ -2,8 +2,6 @@
 //!
 //! "No data here" and "could not read" are different things up to the status and the cache header.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,12 +11,10 @@ use crate::server::{Folder, Server, Shared, layer};
 use crate::status_table::assert_is_error;
 use crate::support::Picture;
 use crate::support::geo::ALIGNED;
+use crate::support::web::{Fault, Web};
 
 /// Far from every fixture.
 const NOWHERE: &str = "8/3/200";
-
-/// Linux's: opening a pipe that nobody reads fails instead of waiting.
-const O_NONBLOCK: i32 = 0o4000;
 
 fn server() -> Arc<Server> {
     static SHARED: Shared = Shared::new();
@@ -174,19 +170,26 @@ fn a_status_of_empty_tiles_that_is_none_is_refused_at_start() {
 }
 
 /// A server with a source that hangs until the test lets go of it, beside one that works.
-fn with_a_hanging_source(threads: &str) -> Server {
+fn with_a_hanging_source(threads: &str) -> (Server, Web) {
+    let web = Web::start(crate::support::fixtures().join("vrt"));
+    web.misbehave(|_, _| Fault::Stall);
     let folder = Folder::new();
-    folder.fifo("slow.tif");
     folder.write(
         "cogwheel.toml",
-        format!("[layers.slow]\nsource = 'slow.tif'\n{}", layer("rgb", "rgb_smooth_3857.tif", "")),
+        format!(
+            "[storage]\nallow = ['http://{}/', '{}']\n[layers.slow]\nsource = '{}'\n{}",
+            web.address(),
+            crate::support::fixtures().display(),
+            web.url("five.tif"),
+            layer("rgb", "rgb_smooth_3857.tif", "")
+        ),
     );
-    Server::start(folder, &[("COGWHEEL_REQUEST_TIMEOUT_S", "1"), ("COGWHEEL_THREADS", threads)])
+    (Server::start(folder, &[("COGWHEEL_REQUEST_TIMEOUT_S", "1"), ("COGWHEEL_THREADS", threads)]), web)
 }
 
 #[test]
 fn a_request_that_takes_too_long_is_a_503_with_retry_after() {
-    let server = with_a_hanging_source("2");
+    let (server, _web) = with_a_hanging_source("2");
     let start = Instant::now();
     let answer = server.get(&format!("/tiles/slow/{ALIGNED}.png"));
     assert!((1.0..5.0).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
@@ -197,7 +200,7 @@ fn a_request_that_takes_too_long_is_a_503_with_retry_after() {
 
 #[test]
 fn a_source_that_hangs_does_not_hold_up_the_others() {
-    let server = with_a_hanging_source("2");
+    let (server, _web) = with_a_hanging_source("2");
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| assert_eq!(server.get(&format!("/tiles/slow/{ALIGNED}.png")).status, 503));
@@ -211,7 +214,8 @@ fn a_source_that_hangs_does_not_hold_up_the_others() {
 
 #[test]
 fn the_catalogue_lists_a_source_that_hangs_as_an_error() {
-    let body = with_a_hanging_source("2").get("/layers").ok().json();
+    let (server, _web) = with_a_hanging_source("2");
+    let body = server.get("/layers").ok().json();
     let layers = body["layers"].as_array().unwrap();
     let status = |id: &str| layers.iter().find(|layer| layer["id"] == id).unwrap()["status"].clone();
     assert_eq!((status("slow"), status("rgb")), ("error".into(), "ok".into()));
@@ -219,16 +223,9 @@ fn the_catalogue_lists_a_source_that_hangs_as_an_error() {
 
 #[test]
 fn a_source_that_stops_hanging_is_asked_again() {
-    let server = with_a_hanging_source("2");
+    let (server, web) = with_a_hanging_source("2");
     assert_eq!(server.get(&format!("/tiles/slow/{ALIGNED}.png")).status, 503);
-    let [pipe, source] = ["pipe", "slow.tif"].map(|name| server.folder.path().join(name));
-    std::fs::rename(&source, &pipe).unwrap();
-    std::fs::copy(crate::support::fixtures().join("vrt/five.tif"), &source).unwrap();
-    // whoever waits at the pipe reads its end, and finds that it is no raster
-    for _ in 0..20 {
-        let _ = OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&pipe);
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    web.misbehave(|_, _| Fault::None);
     let start = Instant::now();
     let status = loop {
         let status = server.get(&format!("/tiles/slow/{ALIGNED}.png")).status;

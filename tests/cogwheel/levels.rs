@@ -49,12 +49,13 @@ fn a_tile_with_more_pixels_is_read_at_a_finer_level(#[case] query: &str, #[case]
 
 /// A raster whose levels each hold one value: 0, 1, 2 ...
 fn marked<T: GdalType + Copy + From<u8>>(tiff: &Tiff<'_>, factors: &[i32]) {
-    let mut dataset = tiff.create::<T>();
-    dataset.build_overviews("NONE", factors, &[]).unwrap();
-    let band = dataset.rasterband(1).unwrap();
-    for index in 0..factors.len() {
-        fill(&mut band.overview(index).unwrap(), |_, _| T::from(index as u8 + 1));
-    }
+    tiff.create::<T>(|dataset| {
+        dataset.build_overviews("NONE", factors, &[]).unwrap();
+        let band = dataset.rasterband(1).unwrap();
+        for index in 0..factors.len() {
+            fill(&mut band.overview(index).unwrap(), |_, _| T::from(index as u8 + 1));
+        }
+    });
 }
 
 #[rstest]
@@ -93,13 +94,14 @@ fn the_level_follows_the_tiles_own_footprint_and_not_the_whole_dataset() {
 fn world_of_36000(path: &str) {
     let options = ["SPARSE_OK=TRUE", "BLOCKXSIZE=512", "BLOCKYSIZE=512"];
     let tiff = Tiff { options: &options, ..Tiff::new(path, [36_000, 18_000], "EPSG:4326", [-180.0, 90.0], 0.01) };
-    let mut dataset = tiff.create::<u8>();
-    dataset.build_overviews("NONE", &[2, 4, 8, 16, 32, 64, 128], &[]).unwrap();
-    let band = dataset.rasterband(1).unwrap();
-    for index in 2..7 {
-        let level = index as u8 + 1;
-        fill(&mut band.overview(index).unwrap(), |col, row| 16 * level + ((col * 7 + row * 3) % 16) as u8);
-    }
+    tiff.create::<u8>(|dataset| {
+        dataset.build_overviews("NONE", &[2, 4, 8, 16, 32, 64, 128], &[]).unwrap();
+        let band = dataset.rasterband(1).unwrap();
+        for index in 2..7 {
+            let level = index as u8 + 1;
+            fill(&mut band.overview(index).unwrap(), |col, row| 16 * level + ((col * 7 + row * 3) % 16) as u8);
+        }
+    });
 }
 
 #[test]

@@ -230,14 +230,13 @@ fn a_mask_with_overviews_counts_at_every_level(#[case] internal: &str) {
     let path = folder.path("masked.tif");
     let valid = |col: usize, row: usize| (col / 100 + row / 100).is_multiple_of(2);
     let tiff = Tiff::new(&path, [1000, 1000], "EPSG:32632", [511_234.7, 4_987_654.3], 30.0);
-    {
-        let dataset = tiff.create::<u8>();
+    tiff.create::<u8>(|dataset| {
         let mut band = dataset.rasterband(1).unwrap();
         fill(&mut band, |col, row| if valid(col, row) { 10_u8 } else { 200 });
         gdal::config::set_thread_local_config_option("GDAL_TIFF_INTERNAL_MASK", internal).unwrap();
         band.create_mask_band(true).unwrap();
         fill(&mut band.open_mask_band().unwrap(), |col, row| if valid(col, row) { 255_u8 } else { 0 });
-    }
+    });
     // only once the mask is on disk do its overviews know it
     tiff.build_overviews("AVERAGE", &[2, 4, 8]);
     assert_eq!(std::path::Path::new(&format!("{path}.msk")).exists(), internal == "NO");

@@ -62,13 +62,6 @@ impl Folder {
         let from = fixtures().join(fixture);
         self.write(from.file_name().unwrap().to_str().unwrap(), std::fs::read(&from).unwrap())
     }
-
-    /// A source that can be opened only when somebody writes into it: until then the opener hangs.
-    pub fn fifo(&self, name: &str) -> PathBuf {
-        let path = self.0.join(name);
-        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-        path
-    }
 }
 
 impl Drop for Folder {

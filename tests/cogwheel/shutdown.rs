@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rstest::rstest;
 
 use crate::server::{Folder, ROOT, Server, cogwheel, read_answer, request};
+use crate::support::web::{Fault, Web};
 
 /// Slow enough to be in flight for a while: 2048 px, the widest kernel, cold.
 fn slow_tile(index: u32) -> String {
@@ -88,11 +89,21 @@ fn a_client_that_never_reads_does_not_hold_it_up() {
     drop(stream);
 }
 
+/// A configuration whose only source never answers.
+fn with_a_hanging_source() -> (Folder, Web) {
+    let (folder, web) = (Folder::new(), Web::start(crate::support::fixtures()));
+    web.misbehave(|_, _| Fault::Stall);
+    let (address, source) = (web.address(), web.url("slow.tif"));
+    folder.write(
+        "cogwheel.toml",
+        format!("[storage]\nallow = ['http://{address}/']\n[layers.slow]\nsource = '{source}'"),
+    );
+    (folder, web)
+}
+
 #[test]
 fn a_source_that_hangs_does_not_hold_it_up() {
-    let folder = Folder::new();
-    folder.fifo("slow.tif");
-    folder.write("cogwheel.toml", "[layers.slow]\nsource = 'slow.tif'");
+    let (folder, _web) = with_a_hanging_source();
     let mut server = Server::start(folder, &[("COGWHEEL_REQUEST_TIMEOUT_S", "1")]);
     let mut stream = ask(&server, "/tiles/slow/0/0/0.png");
     std::thread::sleep(Duration::from_millis(100));
@@ -104,9 +115,7 @@ fn a_source_that_hangs_does_not_hold_it_up() {
 
 #[test]
 fn it_stops_while_layers_are_still_being_opened() {
-    let folder = Folder::new();
-    folder.fifo("slow.tif");
-    folder.write("cogwheel.toml", "[layers.slow]\nsource = 'slow.tif'");
+    let (folder, _web) = with_a_hanging_source();
     let mut server = Server::start(folder, &[]);
     server.get("/healthz").ok();
     server.process.signal("TERM");

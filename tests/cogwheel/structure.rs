@@ -27,6 +27,8 @@ fn sources() -> Vec<(String, String)> {
 #[case::gdal_is_known_by_its_reader_and_the_crs("gdal::", &["raster/readers/gdal/", "geo/crs.rs", "cli/mod.rs", "http/health.rs", "catalog.rs", "cli/info.rs"])]
 #[case::gdals_own_types_stay_in_its_folder("gdal_sys", &["raster/readers/gdal/ffi.rs"])]
 #[case::unsafe_is_in_one_file("unsafe {", &["raster/readers/gdal/ffi.rs"])]
+#[case::stores_are_known_by_the_storage("object_store::", &["storage/"])]
+#[case::http_clients_are_known_by_the_storage("reqwest::", &["storage/"])]
 #[case::the_environment_is_read_by_the_configuration("env::var", &["config/"])]
 #[case::lambda_is_known_by_its_folder("lambda_http", &["lambda/"])]
 #[case::clap_is_known_by_the_command_line_and_the_settings("clap::", &["cli/", "config/server.rs"])]
@@ -43,7 +45,8 @@ fn a_thing_is_known_only_where_it_belongs(#[case] word: &str, #[case] allowed: &
 
 /// Arrows point inward: an inner module does not name an outer one.
 #[rstest]
-#[case("geo/", &["raster", "warp", "render", "http", "cli", "catalog", "config", "encode", "color", "lambda"])]
+#[case("storage/", &["raster", "warp", "render", "http", "cli", "catalog", "config", "encode", "color", "lambda", "geo"])]
+#[case("geo/", &["raster", "storage", "warp", "render", "http", "cli", "catalog", "config", "encode", "color", "lambda"])]
 #[case("color/", &["raster", "warp", "render", "http", "cli", "catalog", "config", "encode", "lambda"])]
 #[case("encode/", &["warp", "render", "http", "cli", "catalog", "config", "lambda"])]
 #[case("raster/", &["warp", "render", "http", "cli", "catalog", "config", "encode", "lambda"])]

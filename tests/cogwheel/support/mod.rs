@@ -5,7 +5,10 @@ pub mod made;
 pub mod mosaic;
 pub mod npy;
 pub mod picture;
+pub mod s3;
+pub mod served;
 pub mod server;
+pub mod web;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};
@@ -19,6 +22,7 @@ use cogwheel::config::LayersFile;
 use cogwheel::cpu::CpuPool;
 use cogwheel::http::{AppState, HttpSettings, build_app};
 use cogwheel::raster::readers::gdal;
+use cogwheel::storage::StorageSettings;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -55,6 +59,44 @@ fn pool() -> CpuPool {
 /// A running application.
 pub struct Maps(Router);
 
+/// How an application is set up.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// `AWS_*` and the like.
+    pub environment: Vec<(String, String)>,
+    pub cache_bytes: u64,
+    pub recheck: Option<Duration>,
+    pub timeout: Duration,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { environment: Vec::new(), cache_bytes: 32 << 20, recheck: None, timeout: Duration::from_secs(120) }
+    }
+}
+
+impl Setup {
+    /// An application with the layers of a configuration. Where it lists nothing, whatever the tests have or
+    /// make may be opened.
+    pub fn maps(self, text: &str) -> Maps {
+        set_up_gdal();
+        let folders = [Path::new(env!("CARGO_MANIFEST_DIR")).to_owned(), std::env::temp_dir()];
+        let allow = folders.map(|folder| folder.display().to_string());
+        let allow = format!("[storage]\nallow = {allow:?}\n");
+        let text = if text.contains("[storage]") || text.contains("://") { text.to_owned() } else { allow + text };
+        let file = LayersFile::parse(&text, "test.toml", fixtures().to_str().unwrap()).unwrap();
+        let settings =
+            HttpSettings { cors_origins: vec!["*".to_owned()], request_timeout: self.timeout, empty_tile: 200 };
+        let storage = StorageSettings {
+            environment: self.environment.into_iter().collect(),
+            cache_bytes: self.cache_bytes,
+            deadline: self.timeout,
+        };
+        let catalog = Catalog::new(file, &pool(), storage, self.recheck);
+        Maps(build_app(AppState::new(catalog, pool(), settings)))
+    }
+}
+
 /// What came back.
 #[derive(Debug)]
 pub struct Answer {
@@ -76,14 +118,7 @@ impl Maps {
 
     /// As many layers as a configuration declares; its paths are relative to the fixtures.
     pub fn from_toml(text: &str) -> Self {
-        set_up_gdal();
-        let file = LayersFile::parse(text, "test.toml", &fixtures()).unwrap();
-        let settings = HttpSettings {
-            cors_origins: vec!["*".to_owned()],
-            request_timeout: Duration::from_secs(120),
-            empty_tile: 200,
-        };
-        Self(build_app(AppState::new(Catalog::new(file, &pool()), pool(), settings)))
+        Setup::default().maps(text)
     }
 
     /// GET of any path.

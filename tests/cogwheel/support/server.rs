@@ -16,11 +16,16 @@ impl Server {
     /// Serves one raster as the layer `it`, with this many workers.
     pub fn of(folder: &Folder, raster: &str, threads: u8) -> Self {
         let config = folder.write("cogwheel.toml", &format!("[layers.it]\nsource = '{raster}'\n"));
+        Self::start(&config, &[("COGWHEEL_THREADS".to_owned(), threads.to_string())])
+    }
+
+    /// Serves a configuration that has a layer `it`, with variables of its own.
+    pub fn start(config: &str, environment: &[(String, String)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cogwheel"))
             .args(["serve", "--port", "0"])
             .env("COGWHEEL_CONFIG", config)
-            .env("COGWHEEL_THREADS", threads.to_string())
             .env("COGWHEEL_LOG", "off")
+            .envs(environment.iter().cloned())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -3,11 +3,8 @@
 //! GDAL fills the gaps between the sources of a VRT without nodata value, mask or alpha with zeros and calls
 //! them valid. A map wants them transparent, so the rectangles of the sources are kept as a mask.
 
-use gdal::Metadata;
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
-
 use super::dataset::Opened;
+use super::vrt::{self, Rect, VrtSource};
 use crate::raster::{BandMask, Profile, Window};
 
 /// VRTs inside VRTs that are followed to find gaps.
@@ -20,24 +17,11 @@ const MAX_ALIGNMENT_LOG2: u32 = 10;
 #[derive(Debug, Default)]
 pub struct Coverage(Option<Vec<Rect>>);
 
-/// A rectangle: left, top, right, bottom.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Rect([f64; 4]);
-
-/// A source of a VRT band: where it comes from and where it goes.
-#[derive(Debug, Default, Clone)]
-struct VrtSource {
-    file: String,
-    relative: bool,
-    from: Option<Rect>,
-    to: Option<Rect>,
-}
-
 impl Coverage {
     /// Reads it from a VRT's own description; anything but a plain VRT without masks is fully covered.
     pub fn of(opened: &Opened, profile: &Profile) -> Self {
         let masked = profile.bands.iter().any(|band| band.mask != BandMask::AllValid);
-        if masked || !opened.is_vrt() {
+        if masked {
             return Self(None);
         }
         Self(rects(opened, &profile.origin, 0).filter(|rects| !one_covers_all(rects, profile)))
@@ -66,8 +50,7 @@ impl Coverage {
 /// The largest power of two by which the sources of a VRT can be decimated so that their pixels stay on one grid:
 /// their offsets are multiples of it, and none is stretched.
 pub fn alignment(opened: &Opened) -> usize {
-    let sources = opened.dataset().metadata_domain("xml:VRT").and_then(|xml| parse_sources(&xml.concat()));
-    let Some(sources) = sources.filter(|_| opened.is_vrt()) else { return 1 };
+    let Some(sources) = vrt::sources(opened) else { return 1 };
     let fits = |factor: f64| {
         sources.iter().all(|source| match (source.from, source.to) {
             (Some(Rect(from)), Some(Rect(to))) => {
@@ -93,8 +76,7 @@ fn one_covers_all(rects: &[Rect], profile: &Profile) -> bool {
 }
 
 fn rects(opened: &Opened, origin: &str, depth: usize) -> Option<Vec<Rect>> {
-    let xml = opened.dataset().metadata_domain("xml:VRT")?.concat();
-    let sources = parse_sources(&xml)?;
+    let sources = vrt::sources(opened)?;
     let mut rects = Vec::with_capacity(sources.len());
     for source in sources {
         let (from, to) = (source.from, source.to?);
@@ -108,15 +90,10 @@ fn rects(opened: &Opened, origin: &str, depth: usize) -> Option<Vec<Rect>> {
 
 /// The covered parts of a source that is itself a VRT with gaps.
 fn nested(source: &VrtSource, origin: &str, depth: usize) -> Option<Vec<Rect>> {
-    if depth >= MAX_DEPTH || !source.file.to_ascii_lowercase().ends_with(".vrt") {
+    if depth >= MAX_DEPTH || !source.is_vrt() {
         return None;
     }
-    let path = if source.relative {
-        let folder = origin.rsplit_once('/').map_or("", |(folder, _)| folder);
-        if folder.is_empty() { source.file.clone() } else { format!("{folder}/{}", source.file) }
-    } else {
-        source.file.clone()
-    };
+    let path = source.path(origin);
     rects(&Opened::open(&path).ok()?, &path, depth + 1)
 }
 
@@ -136,55 +113,6 @@ fn place(Rect(part): Rect, from: Option<Rect>, Rect(to): Rect) -> Option<Rect> {
     Some(Rect(placed))
 }
 
-/// The sources of all bands; `None` when the VRT has bands of another kind (warped, derived).
-fn parse_sources(xml: &str) -> Option<Vec<VrtSource>> {
-    let mut reader = Reader::from_str(xml);
-    let (mut sources, mut current): (Vec<VrtSource>, Option<VrtSource>) = (Vec::new(), None);
-    let mut in_file_name = false;
-    loop {
-        match reader.read_event().ok()? {
-            Event::Start(tag) if is_source(&tag) => current = Some(VrtSource::default()),
-            Event::End(tag) if tag.name().as_ref().ends_with(SOURCE_SUFFIX) => sources.extend(current.take()),
-            Event::Start(tag) | Event::Empty(tag) => match (tag.name().as_ref(), &mut current) {
-                ("VRTRasterBand", _) if attribute(&tag, "subClass").is_some() => return None,
-                ("SourceFilename", Some(source)) => {
-                    source.relative = attribute(&tag, "relativeToVRT").is_some_and(|value| value == "1");
-                    in_file_name = true;
-                }
-                ("SrcRect", Some(source)) => source.from = rect(&tag),
-                ("DstRect", Some(source)) => source.to = rect(&tag),
-                _ => {}
-            },
-            Event::Text(text) if in_file_name => {
-                if let Some(source) = &mut current {
-                    source.file.push_str(&quick_xml::escape::unescape(&text).ok()?);
-                }
-            }
-            Event::End(tag) if tag.name().as_ref() == "SourceFilename" => in_file_name = false,
-            Event::Eof => return (!sources.is_empty()).then_some(sources),
-            _ => {}
-        }
-    }
-}
-
-const SOURCE_SUFFIX: &str = "Source";
-
-/// `SimpleSource`, `ComplexSource`, `AveragedSource`, `KernelFilteredSource`, `NoDataFromMaskSource`.
-fn is_source(tag: &BytesStart<'_>) -> bool {
-    tag.name().as_ref().ends_with(SOURCE_SUFFIX)
-}
-
-fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
-    let attribute = tag.try_get_attribute(name).ok()??;
-    Some(attribute.value.into_owned())
-}
-
-fn rect(tag: &BytesStart<'_>) -> Option<Rect> {
-    let number = |name| attribute(tag, name)?.trim().parse::<f64>().ok();
-    let (x, y) = (number("xOff")?, number("yOff")?);
-    Some(Rect([x, y, x + number("xSize")?, y + number("ySize")?]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,8 +126,7 @@ mod tests {
 
     #[test]
     fn a_gap_between_sources_is_masked_and_the_rest_is_not() {
-        let sources = parse_sources(VRT).unwrap();
-        assert_eq!((sources[0].file.as_str(), sources[0].relative), ("a.tif", true));
+        let sources = vrt::parse(VRT).unwrap();
         let coverage = Coverage(Some(sources.iter().filter_map(|s| s.to).collect()));
         let window = Window { col: 8, row: 0, width: 10, height: 1 };
         assert_eq!(coverage.mask(window, [1.0, 1.0]).unwrap(), [255, 255, 0, 0, 0, 0, 0, 255, 255, 255]);
@@ -207,11 +134,6 @@ mod tests {
         // at half the resolution, centres decide: pixels 4 (8..10) and 7 (14..16, centre 15) are covered
         let half = Window { col: 4, row: 0, width: 4, height: 1 };
         assert_eq!(coverage.mask(half, [2.0, 2.0]).unwrap(), [255, 0, 0, 255]);
-    }
-
-    #[test]
-    fn a_derived_band_is_left_to_gdal() {
-        assert!(parse_sources(&VRT.replace("band=\"1\"", "band=\"1\" subClass=\"VRTDerivedRasterBand\"")).is_none());
     }
 
     #[test]

@@ -1,28 +1,30 @@
 //! The GDAL reader: anything that GDAL opens, and the reference for every other reader.
 //!
-//! GDAL datasets are not shared: each worker thread keeps the few that it used last. GDAL's types do not
-//! leave this folder.
+//! GDAL datasets are not shared: each worker thread keeps the few that it used last (`source`). All of GDAL's files are
+//! ours (`vsi`): it opens nothing that the operator did not allow, and waits for no network. GDAL's types do not leave
+//! this folder.
 
 mod coverage;
 mod dataset;
 mod ffi;
 mod profile;
 mod read;
+mod source;
+mod vrt;
+mod vsi;
 
-use std::cell::RefCell;
-use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::{Arc, Once};
 
 use coverage::Coverage;
 use dataset::Opened;
+use source::{Attempt, Files, Source};
+use vrt::VrtSource;
 
-use super::super::{Profile, Raster, RasterError, ReadFuture, ReadRequest};
+use super::super::{Future, Profile, Raster, RasterError, ReadRequest};
 use crate::cpu::CpuPool;
 use crate::geo::Crs;
-
-/// Datasets that one worker keeps open; each holds a file descriptor and a header.
-const DATASETS_PER_THREAD: usize = 16;
+use crate::raster::Pixels;
+use crate::storage::{Held, Snapshot, Want};
 
 /// Source files that the VRTs of the whole process keep open; GDAL's own default of 100 is too few for a
 /// large VRT, and Lambda allows 1,024 descriptors in all.
@@ -54,6 +56,8 @@ pub fn configure(block_cache_mb: u32) {
             // A VRT may be somebody else's: no code from it, no raw bytes of arbitrary files.
             ("GDAL_VRT_ENABLE_PYTHON", "NO".to_owned()),
             ("GDAL_VRT_ENABLE_RAWRASTERBAND", "NO".to_owned()),
+            // What a job may open is known to its own thread only.
+            ("VRT_NUM_THREADS", "1".to_owned()),
             // A damaged JPEG block is an error, not a grey square.
             ("GDAL_ERROR_ON_LIBJPEG_WARNING", "TRUE".to_owned()),
         ];
@@ -65,6 +69,7 @@ pub fn configure(block_cache_mb: u32) {
         gdal::config::set_error_handler(|class, number, message| {
             tracing::debug!(gdal.class = ?class, gdal.number = number, "{message}");
         });
+        ffi::install_file_systems();
         gdal::DriverManager::register_all();
     });
 }
@@ -75,36 +80,69 @@ pub struct GdalRaster {
     source: Arc<Source>,
     profile: Arc<Profile>,
     coverage: Arc<Coverage>,
+    /// The sources of a plain VRT.
+    sources: Vec<VrtSource>,
     pool: CpuPool,
-}
-
-/// Which dataset, for the threads that open it.
-#[derive(Debug)]
-struct Source {
-    /// Tells this opening from earlier ones of the same file.
-    id: u64,
-    origin: String,
 }
 
 impl GdalRaster {
     /// Opens a raster; `crs` assigns its reference system or overrides it.
     ///
     /// # Errors
-    /// When it is no raster, has no CRS, or is not georeferenced.
-    pub async fn open(pool: &CpuPool, origin: &str, crs: Option<Crs>) -> Result<Self, RasterError> {
-        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
-        let source = Arc::new(Source { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), origin: origin.to_owned() });
-        let on_worker = Arc::clone(&source);
-        let (profile, coverage) = pool
-            .run(move || {
-                on_worker.with_dataset(|opened| {
-                    let profile = profile::of(&on_worker.origin, opened, crs)?;
-                    let coverage = Coverage::of(opened, &profile);
-                    Ok((profile, coverage))
-                })
-            })
-            .await??;
-        Ok(Self { source, profile: Arc::new(profile), coverage: Arc::new(coverage), pool: pool.clone() })
+    /// When it may not be opened or is no raster, has no CRS, or is not georeferenced.
+    pub async fn open(
+        pool: &CpuPool, snapshot: Arc<Snapshot>, origin: &str, crs: Option<Crs>,
+    ) -> Result<Self, RasterError> {
+        let location = snapshot.storage().policy().location(origin);
+        let location =
+            location.map_err(|refusal| RasterError::Storage { origin: origin.to_owned(), error: refusal.into() })?;
+        let source = Arc::new(Source::new(location.to_gdal(), snapshot));
+        let (shown, path) = (location.to_string(), source.path.clone());
+        let job = move |opened: &Opened| {
+            vsi::expect(vrt::overviews(opened, &path));
+            let (profile, files) = profile::of(&shown, opened, crs.clone())?;
+            let coverage = Coverage::of(opened, &profile);
+            let sources = vrt::sources(opened).unwrap_or_default();
+            Ok((profile, files, coverage, sources))
+        };
+        let (profile, files, coverage, sources) = source.run(pool, job).await?;
+        let _ = source.files.set(files);
+        Ok(Self { source, profile: Arc::new(profile), coverage: Arc::new(coverage), sources, pool: pool.clone() })
+    }
+
+    async fn pixels(&self, request: ReadRequest) -> Result<Pixels, RasterError> {
+        let request = Arc::new(request);
+        let job = {
+            let (profile, coverage) = (Arc::clone(&self.profile), Arc::clone(&self.coverage));
+            let request = Arc::clone(&request);
+            move |opened: &Opened| read::window(opened, &profile, &coverage, &request)
+        };
+        let mut held = Held::new();
+        match self.source.attempt(&self.pool, &mut held, job.clone()).await? {
+            Attempt::Done(result) => return result,
+            Attempt::Missing(_, wants) => self.bring(&request, wants, &mut held).await?,
+        }
+        self.source.run_with(&self.pool, held, job).await
+    }
+
+    /// Brings what a first attempt missed. GDAL reads the sources of a VRT one after the other, and would miss the bytes
+    /// of each in a round of its own, so all that the window touches are brought together.
+    async fn bring(&self, request: &ReadRequest, wants: Vec<Want>, held: &mut Held) -> Result<(), RasterError> {
+        let (window, scale) = read::in_full(&self.profile, request);
+        let touched = vrt::touched(&self.sources, &self.source.path, window, scale);
+        let is_touched = |want: &Want| {
+            let object = match want {
+                Want::Header(object) | Want::Sidecar(object) => object,
+                Want::Bytes(version, _) => &version.object,
+            };
+            touched.iter().any(|touched| touched.is_vrt() || touched.is(object))
+        };
+        if wants.iter().any(is_touched) {
+            held.extend(self.source.bring_sources(&self.pool, touched, &request.bands, 0).await?);
+            Ok(())
+        } else {
+            self.source.bring(wants, held).await
+        }
     }
 }
 
@@ -113,38 +151,33 @@ impl Raster for GdalRaster {
         &self.profile
     }
 
-    fn read(&self, request: ReadRequest) -> ReadFuture<'_> {
-        let (source, profile, coverage) =
-            (Arc::clone(&self.source), Arc::clone(&self.profile), Arc::clone(&self.coverage));
+    fn read(&self, request: ReadRequest) -> Future<'_, Pixels> {
+        Box::pin(self.pixels(request))
+    }
+
+    fn know_sources(&self) -> Future<'_, ()> {
         Box::pin(async move {
-            self.pool
-                .run(move || source.with_dataset(|opened| read::window(opened, &profile, &coverage, &request)))
-                .await?
+            let path = self.source.path.clone();
+            let first = self.sources.first().map(|source| source.path(&path));
+            let job = move |_: &Opened| Ok(first.as_deref().map_or(1, profile::source_decimation));
+            let decimation = self.source.run(&self.pool, job).await?;
+            let _ = self.profile.source_decimation.set(decimation);
+            Ok(())
         })
     }
-}
 
-impl Source {
-    /// Runs `job` on this thread's own handle of the dataset, opening it where needed.
-    fn with_dataset<T>(&self, job: impl FnOnce(&Opened) -> Result<T, RasterError>) -> Result<T, RasterError> {
-        thread_local! {
-            /// Most recently used last.
-            static OPEN: RefCell<VecDeque<(u64, Opened)>> = const { RefCell::new(VecDeque::new()) };
-        }
-        OPEN.with_borrow_mut(|open| {
-            let entry = match open.iter().position(|(id, _)| *id == self.id).and_then(|index| open.remove(index)) {
-                Some(entry) => entry,
-                None => (self.id, Opened::open(&self.origin)?),
-            };
-            let result = job(&entry.1);
-            // After an error the next read starts from a fresh handle: a VRT remembers a source that failed.
-            if result.is_ok() {
-                if open.len() >= DATASETS_PER_THREAD {
-                    open.pop_front();
-                }
-                open.push_back(entry);
+    fn is_current(&self) -> Future<'_, bool> {
+        Box::pin(async move {
+            let source = Arc::clone(&self.source);
+            if !self.pool.run(move || source.files.get().is_none_or(Files::are_current)).await? {
+                return Ok(false);
             }
-            result
+            let current = self.source.snapshot.is_current().await;
+            current.map_err(|error| RasterError::Storage { origin: self.profile.origin.clone(), error })
         })
+    }
+
+    fn is_remote(&self) -> bool {
+        self.source.snapshot.has_objects()
     }
 }

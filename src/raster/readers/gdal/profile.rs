@@ -1,18 +1,21 @@
 //! What GDAL says of a dataset, as a [`Profile`].
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
 
 use gdal::Metadata;
 use gdal::raster::{ColorInterpretation, GdalDataType, RasterBand};
 
 use super::dataset::{Opened, reason};
-use super::{coverage, ffi};
+use super::source::Files;
+use super::{coverage, ffi, vrt, vsi};
 use crate::geo::{Affine, Crs};
 use crate::raster::{Band, BandMask, DataType, Level, LonLatBounds, Profile, RasterError, Rgba};
 
-/// Describes an open dataset; `crs` overrides its own.
-pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<Profile, RasterError> {
+/// Describes an open dataset, and names its files; `crs` overrides its own.
+pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<(Profile, Files), RasterError> {
     let dataset = opened.dataset();
     let crs = match crs {
         Some(crs) => crs,
@@ -25,7 +28,11 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<Profile, Ra
     let read_error =
         |error: gdal::errors::GdalError| RasterError::Open { origin: origin.to_owned(), reason: reason(&error) };
     let bands: Vec<RasterBand<'_>> = dataset.rasterbands().collect::<Result<_, _>>().map_err(read_error)?;
-    Ok(Profile {
+    let path = opened.dataset().description().unwrap_or_default();
+    let all = files(&path, opened, 0);
+    let paths: Vec<PathBuf> = all.iter().filter(|file| vsi::is_file(file)).map(PathBuf::from).collect();
+    let files = Files { stamp: stamp(&paths), paths };
+    let profile = Profile {
         origin: origin.to_owned(),
         reader: "gdal",
         driver: dataset.driver().short_name(),
@@ -36,10 +43,11 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<Profile, Ra
         height,
         levels: levels(&bands, width, height),
         bands: describe_all(&bands).map_err(read_error)?,
-        source_decimation: source_decimation(opened),
+        source_decimation: source_decimation_now(&path, opened),
         source_alignment: coverage::alignment(opened),
-        version: version(origin, opened),
-    })
+        version: version(origin, files.stamp, &all),
+    };
+    Ok((profile, files))
 }
 
 fn own_crs(origin: &str, opened: &Opened) -> Result<Crs, RasterError> {
@@ -63,18 +71,25 @@ fn levels(bands: &[RasterBand<'_>], width: usize, height: usize) -> Vec<Level> {
     levels
 }
 
-/// For a VRT: how far the overviews of its first source go.
-fn source_decimation(opened: &Opened) -> usize {
-    if !opened.is_vrt() {
-        return 1;
+/// For a VRT: how far the overviews of its first source go, unless it takes a request to know.
+fn source_decimation_now(path: &str, opened: &Opened) -> OnceLock<usize> {
+    let first = vrt::sources(opened).and_then(|sources| Some(sources.first()?.path(path)));
+    match first {
+        None => OnceLock::from(1),
+        Some(first) if vsi::is_file(&first) => OnceLock::from(source_decimation(&first)),
+        Some(_) => OnceLock::new(),
     }
-    let factor = |file: &String| -> Option<usize> {
-        let source = Opened::open(file).ok()?;
+}
+
+/// How far the overviews of a source go.
+pub fn source_decimation(path: &str) -> usize {
+    let factor = || -> Option<usize> {
+        let source = Opened::open(path).ok()?;
         let band = source.dataset().rasterband(1).ok()?;
         let last = usize::try_from(band.overview_count().ok()?).ok()?.checked_sub(1)?;
         Some(band.x_size() / band.overview(last).ok()?.x_size().max(1))
     };
-    ffi::file_list(opened.dataset()).get(1).and_then(factor).unwrap_or(1)
+    factor().unwrap_or(1)
 }
 
 fn describe_all(bands: &[RasterBand<'_>]) -> gdal::errors::Result<Vec<Band>> {
@@ -166,17 +181,26 @@ fn files(origin: &str, opened: &Opened, depth: usize) -> Vec<String> {
     all
 }
 
-/// A hash of names, sizes and modification times of the files that the dataset is made of.
-fn version(origin: &str, opened: &Opened) -> u64 {
+/// A hash of names, sizes and modification times of files.
+pub fn stamp(files: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    origin.hash(&mut hasher);
-    for file in files(origin, opened, 0) {
+    for file in files {
         file.hash(&mut hasher);
-        if let Ok(meta) = std::fs::metadata(&file) {
+        if let Ok(meta) = std::fs::metadata(Path::new(file)) {
             meta.len().hash(&mut hasher);
             let modified = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             modified.hash(&mut hasher);
         }
+    }
+    hasher.finish()
+}
+
+/// A hash of the versions of everything that is known when the dataset has just been opened.
+fn version(origin: &str, files_stamp: u64, all: &[String]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (origin, files_stamp).hash(&mut hasher);
+    for file in all {
+        vsi::object_version(file).hash(&mut hasher);
     }
     hasher.finish()
 }

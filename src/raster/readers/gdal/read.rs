@@ -5,6 +5,7 @@ use gdal::raster::{GdalType, RasterBand, ResampleAlg};
 use super::coverage::Coverage;
 use super::dataset::{Opened, reason};
 use super::ffi::{self, FloatWindow, Interleave};
+use super::vrt::Touched;
 use crate::raster::{
     Band, BandMask, DataType, Decimation, Mask, MaskKind, Pixels, Profile, RasterError, ReadRequest, Sample, Samples,
 };
@@ -18,6 +19,38 @@ pub fn window(
 ) -> Result<Pixels, RasterError> {
     let read = WindowRead::new(opened, profile, request);
     read.pixels(coverage).map_err(|error| RasterError::Read { origin: profile.origin.clone(), reason: reason(&error) })
+}
+
+/// The window of a request in pixels of full resolution, and the size of its own pixels there.
+pub fn in_full(profile: &Profile, request: &ReadRequest) -> (FloatWindow, [f64; 2]) {
+    let grid = profile.levels[request.level].decimated(request.decimation);
+    let scale = [ratio(profile.width, grid.width), ratio(profile.height, grid.height)];
+    (float_window(request, scale), scale)
+}
+
+/// The size of the pixels that are made of a source, in its own pixels.
+pub fn scale_of(touched: &Touched) -> [f64; 2] {
+    let of = |length: f64, pixels: usize| length * ratio(1, pixels);
+    [of(touched.window.width, touched.size[0]), of(touched.window.height, touched.size[1])]
+}
+
+/// Reads what is touched of a source, and forgets it: so that what is missing gets known. GDAL chooses the overview here
+/// as it does when it reads the VRT.
+pub fn touch(opened: &Opened, touched: &Touched, bands: &[usize]) {
+    let [width, height] = touched.size;
+    let to = Interleave { width, height, stride: 1, offset: 0 };
+    let mut forgotten = vec![0_u8; width * height];
+    for index in bands.iter().filter(|index| **index <= opened.dataset().raster_count()) {
+        let Ok(band) = opened.dataset().rasterband(*index) else { continue };
+        let nearest = ResampleAlg::NearestNeighbour;
+        // An error here is an error there: the read itself reports it.
+        let _ = ffi::read_band(&band, touched.window, nearest, &mut forgotten, to);
+        if band.mask_flags().is_ok_and(|flags| flags.is_per_dataset() && !flags.is_alpha())
+            && let Ok(mask) = band.open_mask_band()
+        {
+            let _ = ffi::read_band(&mask, touched.window, nearest, &mut forgotten, to);
+        }
+    }
 }
 
 /// One read under way.
@@ -37,10 +70,9 @@ impl<'a> WindowRead<'a> {
     fn new(opened: &'a Opened, profile: &'a Profile, request: &'a ReadRequest) -> Self {
         let level = profile.levels[request.level];
         let grid = level.decimated(request.decimation);
-        let scale_to = |width: usize, height: usize| [ratio(width, grid.width), ratio(height, grid.height)];
-        let scale = scale_to(profile.width, profile.height);
-        let in_level = float_window(request, scale_to(level.width, level.height));
-        Self { opened, profile, request, in_level, in_full: float_window(request, scale), scale }
+        let in_level = float_window(request, [ratio(level.width, grid.width), ratio(level.height, grid.height)]);
+        let (in_full, scale) = in_full(profile, request);
+        Self { opened, profile, request, in_level, in_full, scale }
     }
 
     fn pixels(&self, coverage: &Coverage) -> GdalResult<Pixels> {
@@ -158,7 +190,8 @@ impl<'a> WindowRead<'a> {
         // overviews of the sources are averages already.
         // And it does not know a nodata value that somebody else gave: it would mix it in.
         let own_nodata = self.request.nodata.is_none();
-        if self.request.decimation == 1 || self.profile.source_decimation > 1 || !own_nodata {
+        let of_sources = self.profile.source_decimation.get().is_some_and(|factor| *factor > 1);
+        if self.request.decimation == 1 || of_sources || !own_nodata {
             return ResampleAlg::NearestNeighbour;
         }
         match self.request.decimate_by {

@@ -1,0 +1,241 @@
+//! A dataset and the work on it: on a thread that has it open, with the bytes that it needs.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::dataset::Opened;
+use super::ffi::Ownership;
+use super::profile::stamp;
+use super::read;
+use super::vrt::{self, Touched};
+use super::vsi::{Run, is_clean};
+use crate::cpu::CpuPool;
+use crate::raster::RasterError;
+use crate::storage::{Held, Snapshot, StorageError, Want};
+
+/// Datasets that one worker keeps open; each holds a file descriptor and a header.
+const DATASETS_PER_THREAD: usize = 16;
+
+/// Bytes of objects that one read may hold; a raster that needs more has blocks that no window should need.
+const MOST_HELD_BYTES: usize = 64 << 20;
+
+/// Times that a job may find something missing: each time it comes further.
+const MOST_ROUNDS: usize = 1024;
+
+/// Sources of a VRT that are asked at once.
+const SOURCES_AT_ONCE: usize = 32;
+
+/// VRTs inside VRTs whose sources are brought together.
+const MAX_DEPTH: usize = 4;
+
+/// Which dataset, for the threads that open it.
+#[derive(Debug)]
+pub struct Source {
+    /// Tells this opening from earlier ones of the same file.
+    id: u64,
+    /// As GDAL opens it.
+    pub path: String,
+    /// The objects that it is made of.
+    pub snapshot: Arc<Snapshot>,
+    /// The files that it is made of, known since it was first opened.
+    pub files: OnceLock<Files>,
+}
+
+/// Files in the file system, and what they were like.
+#[derive(Debug)]
+pub struct Files {
+    pub paths: Vec<PathBuf>,
+    pub stamp: u64,
+}
+
+/// A dataset that a worker keeps open.
+struct Handle {
+    source: u64,
+    number: u32,
+    opened: Opened,
+}
+
+/// What one attempt came to.
+#[derive(Debug)]
+pub enum Attempt<T> {
+    /// Done, one way or the other.
+    Done(Result<T, RasterError>),
+    /// Bytes are missing. `Some` when the dataset was open and the job itself missed them.
+    Missing(Option<T>, Vec<Want>),
+}
+
+impl Files {
+    /// Whether they are still what they were.
+    pub fn are_current(&self) -> bool {
+        stamp(&self.paths) == self.stamp
+    }
+}
+
+impl Source {
+    /// A dataset that nobody has opened yet.
+    pub fn new(path: String, snapshot: Arc<Snapshot>) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), path, snapshot, files: OnceLock::new() }
+    }
+
+    /// Runs a job on the open dataset until nothing is missing any more.
+    pub async fn run<T, F>(self: &Arc<Self>, pool: &CpuPool, job: F) -> Result<T, RasterError>
+    where
+        T: Send + 'static,
+        F: Fn(&Opened) -> Result<T, RasterError> + Clone + Send + 'static,
+    {
+        self.run_with(pool, Held::new(), job).await
+    }
+
+    /// The same, with bytes that are there already.
+    pub async fn run_with<T, F>(self: &Arc<Self>, pool: &CpuPool, mut held: Held, job: F) -> Result<T, RasterError>
+    where
+        T: Send + 'static,
+        F: Fn(&Opened) -> Result<T, RasterError> + Clone + Send + 'static,
+    {
+        for _ in 0..MOST_ROUNDS {
+            match self.attempt(pool, &mut held, job.clone()).await? {
+                Attempt::Done(result) => return result,
+                Attempt::Missing(_, wants) => self.bring(wants, &mut held).await?,
+            }
+        }
+        Err(self.endless())
+    }
+
+    /// Runs a job once, with the bytes that are there.
+    pub async fn attempt<T, F>(
+        self: &Arc<Self>, pool: &CpuPool, held: &mut Held, job: F,
+    ) -> Result<Attempt<T>, RasterError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Opened) -> Result<T, RasterError> + Send + 'static,
+    {
+        let (source, run) = (Arc::clone(self), Run::new(&self.snapshot, std::mem::take(held)));
+        let (result, run) = pool.run(move || run.of(|| source.with_dataset(job))).await?;
+        *held = run.held;
+        match run.failure {
+            Some(failure) => Err(self.failed(failure)),
+            None if run.wants.is_empty() => Ok(Attempt::Done(result)),
+            None => Ok(Attempt::Missing(result.ok(), run.wants)),
+        }
+    }
+
+    /// Brings what an attempt missed.
+    pub async fn bring(&self, wants: Vec<Want>, held: &mut Held) -> Result<(), RasterError> {
+        self.snapshot.bring(wants, held).await.map_err(|error| self.failed(error))?;
+        let bytes: usize = held.values().map(bytes::Bytes::len).sum();
+        if bytes > MOST_HELD_BYTES {
+            let reason = format!(
+                "one read of it needs more than {} MB of the file: make it a COG, with tiles",
+                MOST_HELD_BYTES >> 20
+            );
+            return Err(RasterError::Read { origin: self.path.clone(), reason });
+        }
+        Ok(())
+    }
+
+    /// Brings what a window of a VRT needs of its sources: all their headers together, then all their blocks.
+    pub async fn bring_sources(
+        &self, pool: &CpuPool, touched: Vec<Touched>, bands: &[usize], depth: usize,
+    ) -> Result<Held, RasterError> {
+        let one = |touched: Touched| {
+            let source = Arc::new(Self::new(touched.path.clone(), Arc::clone(&self.snapshot)));
+            async move { source.bring_window(pool, touched, bands, depth).await }
+        };
+        let mut all = stream::iter(touched.into_iter().map(one)).buffer_unordered(SOURCES_AT_ONCE);
+        let mut held = Held::new();
+        while let Some(brought) = all.next().await {
+            held.extend(brought?);
+        }
+        Ok(held)
+    }
+
+    /// Brings what a window of a dataset needs, without keeping a pixel.
+    fn bring_window<'a>(
+        self: Arc<Self>, pool: &'a CpuPool, touched: Touched, bands: &'a [usize], depth: usize,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Held, RasterError>> + Send + 'a>> {
+        Box::pin(async move {
+            let mut held = Held::new();
+            for _ in 0..MOST_ROUNDS {
+                let (path, wanted, bands_wanted) = (self.path.clone(), touched.clone(), bands.to_vec());
+                let job = move |opened: &Opened| {
+                    let inner = vrt::sources(opened)
+                        .map(|sources| vrt::touched(&sources, &path, wanted.window, read::scale_of(&wanted)));
+                    if inner.is_none() {
+                        read::touch(opened, &wanted, &bands_wanted);
+                    }
+                    Ok(inner)
+                };
+                match self.attempt(pool, &mut held, job).await? {
+                    Attempt::Done(Ok(Some(inner))) if depth < MAX_DEPTH => {
+                        held.extend(self.bring_sources(pool, inner, bands, depth + 1).await?);
+                        return Ok(held);
+                    }
+                    // What is wrong with it, the read itself will say.
+                    Attempt::Done(_) => return Ok(held),
+                    Attempt::Missing(opened, wants) => {
+                        self.bring(wants, &mut held).await?;
+                        if matches!(opened, Some(None)) {
+                            return Ok(held);
+                        }
+                    }
+                }
+            }
+            Err(self.endless())
+        })
+    }
+
+    /// Runs `job` on this thread's own handle of the dataset, opening it where needed.
+    fn with_dataset<T>(&self, job: impl FnOnce(&Opened) -> Result<T, RasterError>) -> Result<T, RasterError> {
+        thread_local! {
+            /// Most recently used last.
+            static OPEN: RefCell<VecDeque<Handle>> = const { RefCell::new(VecDeque::new()) };
+        }
+        OPEN.with_borrow_mut(|open| {
+            let kept = open.iter().position(|handle| handle.source == self.id).and_then(|index| open.remove(index));
+            let (handle, _ownership) = match kept {
+                Some(handle) => {
+                    let ownership = Ownership::of(handle.number);
+                    (handle, ownership)
+                }
+                None => self.open_handle()?,
+            };
+            let result = job(&handle.opened);
+            // After an error the next read starts from a fresh handle: a VRT remembers a source that failed.
+            if result.is_ok() && is_clean() {
+                if open.len() >= DATASETS_PER_THREAD {
+                    open.pop_front();
+                }
+                open.push_back(handle);
+            }
+            result
+        })
+    }
+
+    /// A fresh handle, of the files that the others have open, too.
+    fn open_handle(&self) -> Result<(Handle, Ownership), RasterError> {
+        static NEXT_NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+        let ownership = Ownership::of(number);
+        let opened = Opened::open(&self.path)?;
+        if self.files.get().is_some_and(|files| !files.are_current()) {
+            return Err(self.failed(StorageError::Changed { what: self.path.clone() }));
+        }
+        Ok((Handle { source: self.id, number, opened }, ownership))
+    }
+
+    fn failed(&self, error: StorageError) -> RasterError {
+        RasterError::Storage { origin: crate::storage::redacted(&self.path), error }
+    }
+
+    fn endless(&self) -> RasterError {
+        let reason = format!("it asks for more after {MOST_ROUNDS} round trips");
+        RasterError::Read { origin: self.path.clone(), reason }
+    }
+}

@@ -1,0 +1,39 @@
+//! What can go wrong between a location and its bytes.
+
+use super::policy::Refusal;
+
+/// Why bytes did not come. Cheap to clone: several readers may have waited for the same ones.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StorageError {
+    /// The operator did not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such object.
+    #[error("{what} does not exist")]
+    NotFound {
+        /// The object.
+        what: String,
+    },
+    /// The object was replaced since it was first read.
+    #[error("{what} was replaced while it was read")]
+    Changed {
+        /// The object.
+        what: String,
+    },
+    /// The store did not answer, or not with the object, however often it was asked: later may be better.
+    #[error("{what} is unavailable: {reason}")]
+    Unavailable {
+        /// The object.
+        what: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The store will not give it: credentials, region, a server without ranges.
+    #[error("{what} cannot be read: {reason}")]
+    Unreadable {
+        /// The object.
+        what: String,
+        /// What happened.
+        reason: String,
+    },
+}
