@@ -212,23 +212,17 @@ impl LayersFile {
 
 /// The allow-list, if there is one.
 fn storage(section: Option<toml::Value>, mistakes: &mut Vec<String>) -> Option<Vec<String>> {
-    let mut table = match section? {
-        toml::Value::Table(table) => table,
-        _ => {
-            mistakes.push("storage: it must be a table, [storage]".to_owned());
-            return None;
-        }
+    let toml::Value::Table(mut table) = section? else {
+        mistakes.push("storage: it must be a table, [storage]".to_owned());
+        return None;
     };
     let allow = table.remove("allow");
     mistakes.extend(table.keys().map(|key| format!("storage.{key}: there is no such key; storage has allow")));
-    match allow?.try_into() {
-        Ok(entries) => Some(entries),
-        Err(_) => {
-            mistakes
-                .push("storage.allow: it must be a list of texts, for example [\"s3://bucket/folder/\"]".to_owned());
-            None
-        }
+    let entries = allow?.try_into().ok();
+    if entries.is_none() {
+        mistakes.push("storage.allow: it must be a list of texts, for example [\"s3://bucket/folder/\"]".to_owned());
     }
+    entries
 }
 
 #[cfg(test)]

@@ -78,9 +78,10 @@ impl AppState {
 
     /// Waits until there is memory for a render that takes about `bytes`; the largest ones go alone.
     async fn room_for(&self, layer: &OpenLayer, bytes: usize) -> Result<SemaphorePermit<'_>, ApiError> {
-        let (room, all_mb) = match layer.raster.is_remote() {
-            false => (&self.renders, self.render_mb),
-            true => (&self.remote_renders, REMOTE_RENDER_MB),
+        let (room, all_mb) = if layer.raster.is_remote() {
+            (&self.remote_renders, REMOTE_RENDER_MB)
+        } else {
+            (&self.renders, self.render_mb)
         };
         let megabytes = u32::try_from(RENDER_BASE_MB + (bytes >> 20)).unwrap_or(u32::MAX).min(all_mb);
         room.acquire_many(megabytes).await.map_err(|_| ApiError::Busy)

@@ -18,7 +18,7 @@ use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
 
 /// Credentials are renewed when they end within this time.
-const RENEW_BEFORE: Duration = Duration::from_secs(300);
+const RENEW_BEFORE: Duration = Duration::from_mins(5);
 
 /// What the chain found when it was first asked.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub struct Aws {
 /// The chain, with what it gave last.
 #[derive(Debug)]
 pub struct Chain {
-    chain: DefaultCredentialsChain,
+    providers: DefaultCredentialsChain,
     last: Mutex<Dated>,
     renewing: AtomicBool,
 }
@@ -54,15 +54,15 @@ impl Aws {
             None => profile.region().await.map(|region| region.to_string()),
         };
         let home = region.clone().map(aws_config::Region::new);
-        let chain = DefaultCredentialsChain::builder()
+        let providers = DefaultCredentialsChain::builder()
             .configure(config)
             .region(RegionProviderChain::first_try(home).or_else(aws_config::Region::from_static("us-east-1")))
             .build()
             .await;
-        let credentials = match chain.provide_credentials().await {
+        let credentials = match providers.provide_credentials().await {
             Ok(found) => {
                 let last = Mutex::new(converted(&found));
-                Some(Arc::new(Chain { chain, last, renewing: AtomicBool::new(false) }))
+                Some(Arc::new(Chain { providers, last, renewing: AtomicBool::new(false) }))
             }
             Err(CredentialsError::CredentialsNotLoaded(_)) => None,
             // The instance's own service is asked last: where it is switched off, there are no credentials.
@@ -84,7 +84,7 @@ impl CredentialProvider for Chain {
         if left >= RENEW_BEFORE || (!left.is_zero() && self.renewing.swap(true, Ordering::AcqRel)) {
             return Ok(credential);
         }
-        let renewed = self.chain.provide_credentials().await;
+        let renewed = self.providers.provide_credentials().await;
         self.renewing.store(false, Ordering::Release);
         let renewed = renewed.map_err(|error| object_store::Error::Generic {
             store: "S3",

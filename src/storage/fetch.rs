@@ -60,7 +60,7 @@ impl Version {
         self.size == other.size && same_tag.unwrap_or_else(same_date)
     }
 
-    /// The ETag, where it may stand in `If-Match`: a weak one never matches there.
+    /// Its `ETag`, where it may stand in `If-Match`: a weak one never matches there.
     fn strong_etag(&self) -> Option<String> {
         self.etag.clone().filter(|etag| !etag.starts_with("W/"))
     }

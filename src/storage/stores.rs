@@ -24,7 +24,7 @@ const MOST_STORES: usize = 256;
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// After this time without credentials they are looked for again.
-const ANONYMOUS_FOR: Duration = Duration::from_secs(60);
+const ANONYMOUS_FOR: Duration = Duration::from_mins(1);
 
 /// Times that a request is sent again after a 5xx, a 429, a reset or a broken body.
 const MOST_RETRIES: usize = 6;
@@ -162,11 +162,11 @@ impl Stores {
         let mut region = self.value("AWS_REGION").or_else(|| self.value("AWS_DEFAULT_REGION")).map(str::to_owned);
         let (mut anonymous, mut keep) = (self.flag("AWS_SKIP_SIGNATURE") || self.flag("AWS_NO_SIGN_REQUEST"), true);
         if !anonymous && self.value("AWS_ACCESS_KEY_ID").is_none() {
-            let aws = self.aws(region.clone()).await?;
+            let aws = Box::pin(self.aws(region.clone())).await?;
             region = region.or_else(|| aws.region.clone());
-            match &aws.credentials {
-                Some(chain) => builder = builder.with_credentials(Arc::clone(chain) as _),
-                None => (anonymous, keep) = (true, false),
+            (anonymous, keep) = (aws.credentials.is_none(), aws.credentials.is_some());
+            if let Some(chain) = aws.credentials {
+                builder = builder.with_credentials(chain);
             }
         }
         let moved = locked(&self.regions).get(&object.container).cloned();
@@ -222,13 +222,11 @@ impl Stores {
     }
 
     fn web(&self) -> object_store::Result<WebConnector> {
-        match self.web.get() {
-            Some(web) => Ok(web.clone()),
-            None => {
-                let web = WebConnector::new(&self.policy)?;
-                Ok(self.web.get_or_init(|| web).clone())
-            }
+        if let Some(web) = self.web.get() {
+            return Ok(web.clone());
         }
+        let web = WebConnector::new(&self.policy)?;
+        Ok(self.web.get_or_init(|| web).clone())
     }
 
     fn retry(&self) -> RetryConfig {

@@ -88,14 +88,11 @@ impl HttpConnector for CloudConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let plain = options.get_config_value(&ClientConfigKey::AllowHttp).is_some_and(|value| value == "true");
         let made = if plain { &self.0.any } else { &self.0.tls_only };
-        let client = match made.get() {
-            Some(client) => client.clone(),
-            None => {
-                let client =
-                    builder().redirect(redirect::Policy::none()).https_only(!plain).build().map_err(generic)?;
-                made.get_or_init(|| client).clone()
-            }
-        };
+        if let Some(client) = made.get() {
+            return Ok(HttpClient::new(Transport(client.clone())));
+        }
+        let client = builder().redirect(redirect::Policy::none()).https_only(!plain).build().map_err(generic)?;
+        let client = made.get_or_init(|| client).clone();
         Ok(HttpClient::new(Transport(client)))
     }
 }

@@ -234,7 +234,7 @@ fn touching_any_file_of_a_source_changes_its_tags(
     let path = format!("/tiles/l/{tile}.png");
     let before = server.get(&path).ok();
     let file = File::options().write(true).open(server.folder.path().join(touched)).unwrap();
-    file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_hours(1)).unwrap();
     let server = server.restart();
     let after = server.get(&path).ok();
     assert_ne!(tag_of(&before), tag_of(&after));

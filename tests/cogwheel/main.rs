@@ -14,6 +14,7 @@
 mod structure;
 mod support;
 
+mod allow_list;
 mod alpha;
 mod caching;
 mod categorical;

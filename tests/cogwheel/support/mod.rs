@@ -71,7 +71,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { environment: Vec::new(), cache_bytes: 32 << 20, recheck: None, timeout: Duration::from_secs(120) }
+        Self { environment: Vec::new(), cache_bytes: 32 << 20, recheck: None, timeout: Duration::from_mins(2) }
     }
 }
 

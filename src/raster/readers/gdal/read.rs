@@ -6,6 +6,7 @@ use super::coverage::Coverage;
 use super::dataset::{Opened, reason};
 use super::ffi::{self, FloatWindow, Interleave};
 use super::vrt::Touched;
+use super::vsi;
 use crate::raster::{
     Band, BandMask, DataType, Decimation, Mask, MaskKind, Pixels, Profile, RasterError, ReadRequest, Sample, Samples,
 };
@@ -77,7 +78,12 @@ impl<'a> WindowRead<'a> {
 
     fn pixels(&self, coverage: &Coverage) -> GdalResult<Pixels> {
         let dtype = self.bands().map(|band| band.dtype).reduce(DataType::promote).unwrap_or(DataType::U8);
-        let samples = with_sample_type!(dtype, T => self.samples::<T>()?);
+        let samples = with_sample_type!(dtype, T => self.samples::<T>());
+        if samples.is_err() && !vsi::is_clean() {
+            // What the mask misses, too, can be brought together with what the samples miss.
+            let _ = self.shared_mask();
+        }
+        let samples = samples?;
         let mask = self.mask(&samples, coverage)?;
         let window = self.request.window;
         Ok(Pixels { width: window.width, height: window.height, bands: self.request.bands.len(), samples, mask })
@@ -89,11 +95,17 @@ impl<'a> WindowRead<'a> {
 
     fn samples<T: Sample + GdalType>(&self) -> GdalResult<Samples> {
         let mut buffer = vec![T::default(); self.pixel_count() * self.request.bands.len()];
+        let mut all = Ok(());
         for (offset, index) in self.request.bands.iter().enumerate() {
             let to = self.interleave(self.request.bands.len(), offset);
-            self.read_band(*index, self.decimation_alg(), &mut buffer, to)?;
+            let read = self.read_band(*index, self.decimation_alg(), &mut buffer, to);
+            // What is merely missing is found out for every band before any of it is brought.
+            if read.is_err() && vsi::is_clean() {
+                return read.map(|()| T::wrap(buffer));
+            }
+            all = all.and(read);
         }
-        Ok(T::wrap(buffer))
+        all.map(|()| T::wrap(buffer))
     }
 
     fn read_band<T: Copy + GdalType>(
@@ -115,17 +127,23 @@ impl<'a> WindowRead<'a> {
             });
         }
         let by_value = self.value_mask(samples, |band| band.nodata.filter(|_| band.mask == BandMask::Nodata));
-        let first = self.request.bands.first().copied().unwrap_or(1);
-        let shared = match self.profile.bands[first - 1].mask {
-            BandMask::Alpha => Some((MaskKind::Alpha, self.alpha()?)),
-            BandMask::Dataset => Some((MaskKind::Binary, self.dataset_mask(first)?)),
-            BandMask::Nodata | BandMask::AllValid => {
-                coverage.mask(self.request.window, self.scale).map(|mask| (MaskKind::Binary, mask))
-            }
-        };
-        Ok(match shared {
+        let gaps = || coverage.mask(self.request.window, self.scale).map(|mask| (MaskKind::Binary, mask));
+        Ok(match self.shared_mask()?.or_else(gaps) {
             None => by_value,
             Some((kind, mask)) => combine(kind, mask, by_value, self.request.bands.len()),
+        })
+    }
+
+    /// The mask that all bands share, where the file has one.
+    fn shared_mask(&self) -> GdalResult<Option<(MaskKind, Vec<u8>)>> {
+        if self.request.nodata.is_some() {
+            return Ok(None);
+        }
+        let first = self.request.bands.first().copied().unwrap_or(1);
+        Ok(match self.profile.bands[first - 1].mask {
+            BandMask::Alpha => Some((MaskKind::Alpha, self.alpha()?)),
+            BandMask::Dataset => Some((MaskKind::Binary, self.dataset_mask(first)?)),
+            BandMask::Nodata | BandMask::AllValid => None,
         })
     }
 

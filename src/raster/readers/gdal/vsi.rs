@@ -151,8 +151,8 @@ impl OpenFile {
             return None;
         }
         in_run(|run| match run.snapshot.storage().policy().location(path) {
-            Ok(Location::File(path)) => Self::open_file(run, &path),
-            Ok(Location::Object(object)) => Self::open_object(run, object),
+            Ok(Location::File(path)) => Self::in_file_system(run, &path),
+            Ok(Location::Object(object)) => Self::in_store(run, object),
             Err(refusal) => {
                 run.fail(refusal);
                 None
@@ -160,7 +160,7 @@ impl OpenFile {
         })?
     }
 
-    fn open_file(run: &mut Run, path: &Path) -> Option<Self> {
+    fn in_file_system(run: &mut Run, path: &Path) -> Option<Self> {
         let real = match run.snapshot.storage().policy().regular_file(path) {
             Ok(real) => real?,
             Err(refusal) => {
@@ -179,7 +179,7 @@ impl OpenFile {
         }
     }
 
-    fn open_object(run: &mut Run, object: Object) -> Option<Self> {
+    fn in_store(run: &mut Run, object: Object) -> Option<Self> {
         match run.snapshot.known(&object) {
             Some(Known::Present(version)) => {
                 let size = version.size;
@@ -229,21 +229,19 @@ impl OpenFile {
                     false
                 }
             },
-            Content::Object(version) => match run.snapshot.cached(version, &range, &run.held) {
-                Some(pieces) => {
-                    let mut rest = &mut buffer[..wanted];
-                    for piece in pieces {
-                        let (to, after) = rest.split_at_mut(piece.len().min(rest.len()));
-                        to.copy_from_slice(&piece[..to.len()]);
-                        rest = after;
-                    }
-                    rest.is_empty()
-                }
-                None => {
+            Content::Object(version) => {
+                let Some(pieces) = run.snapshot.cached(version, &range, &run.held) else {
                     run.want(Want::Bytes(Arc::clone(version), range));
-                    false
+                    return false;
+                };
+                let mut rest = &mut buffer[..wanted];
+                for piece in pieces {
+                    let (to, after) = rest.split_at_mut(piece.len().min(rest.len()));
+                    to.copy_from_slice(&piece[..to.len()]);
+                    rest = after;
                 }
-            },
+                rest.is_empty()
+            }
         });
         self.has_failed |= read != Some(true);
         if read == Some(true) { wanted } else { 0 }
