@@ -253,3 +253,67 @@ fn unavailable(object: &Object, reason: &str) -> StorageError {
 fn unreadable(object: &Object, reason: &str) -> StorageError {
     StorageError::Unreadable { what: object.to_string(), reason: reason.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Location;
+    use crate::storage::transport::Observed;
+    use rstest::rstest;
+
+    fn object(text: &str) -> Object {
+        let Location::Object(object) = Location::parse(text).unwrap() else { panic!("{text} is a file") };
+        object
+    }
+
+    fn explained(url: &str, observed: Observed) -> Failure {
+        let error = object_store::Error::Generic { store: "it", source: "GET https://host/it?sig=secret".into() };
+        explain(&object(url), &error, &Seen::of(observed))
+    }
+
+    fn status(status: u16) -> Observed {
+        Observed { status: Some(status), ..Observed::default() }
+    }
+
+    #[rstest]
+    #[case(301)]
+    #[case(400)]
+    fn a_bucket_elsewhere_says_where(#[case] code: u16) {
+        let observed = Observed { region: Some("eu-north-1".to_owned()), ..status(code) };
+        let failure = explained("s3://maps/it.tif", observed);
+        assert!(matches!(&failure, Failure::Elsewhere(region) if region == "eu-north-1"));
+    }
+
+    #[rstest]
+    #[case(503, "unavailable")]
+    #[case(429, "unavailable")]
+    #[case(416, "cannot be read")]
+    #[case(405, "cannot be read")]
+    #[case(200, "ignores range requests")]
+    #[case(302, "redirects")]
+    fn a_status_means_what_it_says_and_tells_no_secret(#[case] code: u16, #[case] expected: &str) {
+        let Failure::Final(error) = explained("https://host/it.tif?sig=secret", status(code)) else { panic!("{code}") };
+        let text = error.to_string();
+        assert!(text.contains(expected) && !text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    fn versions_are_told_apart_by_etag_or_else_by_date_and_size() {
+        let version = |etag: Option<&str>, size, seconds| {
+            let meta = ObjectMeta {
+                location: Path::from("it.tif"),
+                last_modified: (std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).into(),
+                size,
+                e_tag: etag.map(str::to_owned),
+                version: None,
+            };
+            Version::of(&object("s3://maps/it.tif"), &meta)
+        };
+        let one = version(Some("a"), 10, 0);
+        assert!(one.is(&version(Some("a"), 10, 1)) && !one.is(&version(Some("b"), 10, 0)));
+        assert!(!one.is(&version(Some("a"), 11, 0)), "the same tag for another size is a lie");
+        let dated = version(None, 10, 0);
+        assert!(dated.is(&version(None, 10, 0)) && !dated.is(&version(None, 10, 1)));
+        assert_ne!(one.key, version(Some("a"), 11, 0).key);
+    }
+}

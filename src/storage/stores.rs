@@ -248,3 +248,37 @@ impl AwsCell {
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Location;
+
+    fn stores(environment: &[(&str, &str)]) -> Stores {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Stores::new(environment, Duration::from_secs(1), Arc::default())
+    }
+
+    fn object(text: &str) -> Object {
+        let Location::Object(object) = Location::parse(text).unwrap() else { panic!("{text} is a file") };
+        object
+    }
+
+    #[tokio::test]
+    async fn the_region_that_s3_names_is_used_from_then_on() {
+        let stores = stores(&[("AWS_SKIP_SIGNATURE", "true"), ("AWS_REGION", "us-west-2")]);
+        let bucket = object("s3://maps/it.tif");
+        let shown = async || format!("{:?}", stores.store(&bucket, false).await.unwrap());
+        assert!(shown().await.contains("us-west-2"));
+        assert!(stores.moved(&bucket, "eu-north-1"), "that is news");
+        assert!(shown().await.contains("eu-north-1"));
+        assert!(!stores.moved(&bucket, "eu-north-1"), "the second time it is an error");
+    }
+
+    #[tokio::test]
+    async fn the_environment_cannot_name_another_bucket() {
+        let stores = stores(&[("AWS_SKIP_SIGNATURE", "true"), ("AWS_BUCKET", "other"), ("AWS_BUCKET_NAME", "other")]);
+        let shown = format!("{:?}", stores.store(&object("s3://maps/it.tif"), false).await.unwrap());
+        assert!(shown.contains("\"maps\"") && !shown.contains("other"), "{shown}");
+    }
+}

@@ -74,6 +74,12 @@ impl fmt::Display for PrivateHost {
 impl Error for PrivateHost {}
 
 impl Seen {
+    /// As if this had been seen.
+    #[cfg(test)]
+    pub fn of(observed: Observed) -> Self {
+        Self(Arc::new(Mutex::new(observed)))
+    }
+
     /// What was seen last.
     pub fn last(&self) -> Observed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -101,7 +101,7 @@ impl Scene {
 
     fn fill(&self, text: &str) -> String {
         let outside = format!("{}/thirty.tif", self.folder("closed"));
-        let text = complete(text)
+        let text = text
             .replace("{outside in references}", &outside.replace('/', "&#47;"))
             .replace("{outside}", &outside)
             .replace("{open}", &self.folder("open"))
@@ -110,7 +110,7 @@ impl Scene {
     }
 
     fn write(&self, name: &str, text: &str) {
-        self.ground.root.write(&format!("maps/open/{name}"), &self.fill(text));
+        self.ground.root.write(&format!("maps/open/{name}"), &self.fill(&complete(text)));
     }
 
     /// The layer `it` of a file in `open`, where a folder may be opened with what is below it.
@@ -366,8 +366,8 @@ fn notes_beside_a_raster_do_not_lead_out(#[values(Place::Disk, Place::S3)] place
     let scene = Scene::new(place);
     write_outside(&scene);
     let notes = scene.fill(
-        "<!-- <VRTDataset --><PAMDataset><Metadata domain=\"OVERVIEWS\">\
-         <MDI key=\"OVERVIEW_FILE\">{closed}/half.tif</MDI></Metadata></PAMDataset>",
+        "<PAMDataset><Metadata domain=\"OVERVIEWS\"><MDI key=\"OVERVIEW_FILE\">{closed}/half.tif</MDI></Metadata>\
+         </PAMDataset>",
     );
     scene.ground.root.write("maps/open/ten.tif.aux.xml", &notes);
     assert_told_apart(&scene);
