@@ -36,7 +36,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         gdal::configure(256);
-        let pool = CpuPool::new(1).expect("a thread");
+        let pool = CpuPool::new(1, gdal::prepare_thread).expect("a thread");
         let place = concat!(env!("CARGO_MANIFEST_DIR"), "/cogwheel.toml");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let storage = StorageSettings::default();

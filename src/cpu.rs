@@ -35,17 +35,20 @@ pub enum CpuError {
 }
 
 impl CpuPool {
-    /// Starts `threads` workers (at least one).
+    /// Starts `threads` workers (at least one), each of which calls `prepare` first.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn new(threads: usize) -> std::io::Result<Self> {
+    pub fn new(threads: usize, prepare: fn()) -> std::io::Result<Self> {
         let threads = threads.max(1);
         let (queue, jobs) = mpsc::channel::<Job>();
         let jobs = Arc::new(Mutex::new(jobs));
         for index in 0..threads {
             let jobs = Arc::clone(&jobs);
-            std::thread::Builder::new().name(format!("cpu-{index}")).spawn(move || work(&jobs))?;
+            std::thread::Builder::new().name(format!("cpu-{index}")).spawn(move || {
+                prepare();
+                work(&jobs);
+            })?;
         }
         Ok(Self { permits: Arc::new(Semaphore::new(threads)), queue, threads })
     }
@@ -127,7 +130,7 @@ mod tests {
     #[tokio::test]
     async fn no_more_jobs_run_than_there_are_threads() {
         static RUNNING: AtomicUsize = AtomicUsize::new(0);
-        let pool = CpuPool::new(2).unwrap();
+        let pool = CpuPool::new(2, || ()).unwrap();
         let job = || {
             let now = RUNNING.fetch_add(1, Ordering::SeqCst) + 1;
             std::thread::sleep(Duration::from_millis(5));
@@ -149,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_error_and_the_worker_lives_on() {
-        let pool = CpuPool::new(1).unwrap();
+        let pool = CpuPool::new(1, || ()).unwrap();
         let error = pool.run(|| -> u8 { panic!("broken {}", 7) }).await.unwrap_err();
         assert_eq!(error, CpuError::Panicked { message: "broken 7".to_owned() });
         assert_eq!(pool.run(|| 5).await, Ok(5));

@@ -10,7 +10,7 @@ use crate::catalog::OpenLayer;
 use crate::config::{ConfigError, LayerConfig};
 use crate::http::layer_document;
 use crate::raster::readers::gdal::GdalRaster;
-use crate::storage::{Access, Policy, Storage};
+use crate::storage::{Access, Policy, Storage, redacted};
 
 /// Arguments of `info`.
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ fn describe(layer: &OpenLayer) -> String {
     let overviews: Vec<String> =
         profile.levels[1..].iter().map(|level| format!("{}x{}", level.width, level.height)).collect();
     let mut lines = vec![
-        format!("{}: {}", layer.id, layer.config.source),
+        format!("{}: {}", redacted(&layer.id), redacted(&layer.config.source)),
         format!("  format       {} (reader: {})", profile.driver, profile.reader),
         format!("  size         {} x {} pixels, {} bands", profile.width, profile.height, profile.bands.len()),
         format!("  crs          {}", profile.crs.label()),

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CliError, Setup, say};
+use crate::storage::redacted;
 
 /// Arguments of `layers`.
 #[derive(Debug, Args)]
@@ -26,9 +27,9 @@ pub async fn run(setup: &Setup, args: LayersArgs) -> Result<(), CliError> {
         };
         let title = layer.config.title.as_deref().unwrap_or(&layer.id);
         if args.json {
-            rows.push(json!({ "id": layer.id, "title": title, "source": layer.config.source, "status": status, "detail": detail }));
+            rows.push(json!({ "id": layer.id, "title": title, "source": redacted(&layer.config.source), "status": status, "detail": detail }));
         } else {
-            say(&format!("{:<16} {status:<6} {title}  [{}]  {detail}", layer.id, layer.config.source));
+            say(&format!("{:<16} {status:<6} {title}  [{}]  {detail}", layer.id, redacted(&layer.config.source)));
         }
     }
     if args.json {

@@ -137,7 +137,8 @@ fn run(command: Command, layers_file: Option<String>) -> Result<(), CliError> {
         Command::Tile(_) | Command::Info(_) | Command::Layers(_) => ServerSettings::from_environment(),
     };
     gdal::configure(settings.block_cache_mb);
-    let pool = CpuPool::new(settings.worker_threads()).map_err(CliError::io("cannot start worker threads"))?;
+    let pool = CpuPool::new(settings.worker_threads(), gdal::prepare_thread)
+        .map_err(CliError::io("cannot start worker threads"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.worker_threads())
         .enable_all()

@@ -147,7 +147,8 @@ impl LayersFile {
             return Self::parse(&text, place, &folder.display().to_string());
         }
         // Whoever names the configuration allows it.
-        let policy = Policy::listed(&[place.to_owned()], "").map_err(|mistakes| missing(mistakes.join(", ")))?;
+        let policy =
+            Policy::listed(&[without_query(place).to_owned()], "").map_err(|mistakes| missing(mistakes.join(", ")))?;
         let location = policy.location(place).map_err(|refusal| missing(refusal.to_string()))?;
         let text = match &location {
             Location::File(path) => std::fs::read_to_string(path).map_err(|error| missing(error.to_string()))?,
@@ -208,6 +209,10 @@ impl LayersFile {
             Err(ConfigError::Mistakes { path: shown.to_owned(), mistakes })
         }
     }
+}
+
+fn without_query(place: &str) -> &str {
+    place.split('?').next().unwrap_or_default()
 }
 
 /// The allow-list, if there is one.

@@ -16,11 +16,13 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     let shared = a == 100 && (64..128).contains(&b);
     let benchmarking = a == 198 && (b == 18 || b == 19);
     let protocols = a == 192 && b == 0 && c == 0;
+    let azure_wire_server = address == Ipv4Addr::new(168, 63, 129, 16);
     !(a == 0
         || a >= 240
         || shared
         || benchmarking
         || protocols
+        || azure_wire_server
         || address.is_private()
         || address.is_loopback()
         || address.is_link_local()
@@ -76,6 +78,7 @@ mod tests {
     #[case("64:ff9b::a9fe:a9fe", false)]
     #[case("2002:7f00:1::", false)]
     #[case("2001:db8::1", false)]
+    #[case("168.63.129.16", false)]
     #[case("8.8.8.8", true)]
     #[case("52.218.0.1", true)]
     #[case("2600:1f00::1", true)]

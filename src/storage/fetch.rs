@@ -11,7 +11,7 @@ use object_store::{Extensions, GetOptions, GetRange, GetResult, ObjectMeta};
 use tokio::sync::Semaphore;
 
 use super::error::StorageError;
-use super::location::Object;
+use super::location::{Object, Scheme};
 use super::pages::VersionKey;
 use super::policy::Policy;
 use super::stores::Stores;
@@ -215,7 +215,9 @@ fn explain(object: &Object, error: &object_store::Error, seen: &Seen) -> Failure
     if observed.private {
         return Failure::Final(StorageError::Refused(Policy::private(object)));
     }
-    if let Some(region) = observed.region.filter(|_| matches!(status, 301 | 307 | 400)) {
+    let plain = |region: &String| region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let region = observed.region.filter(|region| plain(region) && object.scheme == Scheme::S3);
+    if let Some(region) = region.filter(|_| matches!(status, 301 | 307 | 400)) {
         return Failure::Elsewhere(region);
     }
     Failure::Final(match error {

@@ -102,11 +102,11 @@ impl Location {
     /// # Errors
     /// When it is of a kind that is never opened, or malformed.
     pub fn parse(text: &str) -> Result<Self, BadLocation> {
+        if text.trim_start().starts_with('<') {
+            return Err(BadLocation::Unsupported { what: "a document in place of a path".to_owned() });
+        }
         if text.is_empty() || text.len() > LONGEST_BYTES || text.chars().any(char::is_control) {
             return Err(BadLocation::Malformed { reason: "it is empty, too long, or holds control characters" });
-        }
-        if text.starts_with('<') {
-            return Err(BadLocation::Unsupported { what: "a document in place of a path".to_owned() });
         }
         if let Some((scheme, rest)) =
             GDAL_PREFIXES.iter().find_map(|(prefix, scheme)| Some((*scheme, text.strip_prefix(prefix)?)))
@@ -206,8 +206,8 @@ impl Object {
         let scheme = if url.scheme() == "https" { Scheme::Https } else { Scheme::Http };
         let bytes = percent_encoding::percent_decode_str(url.path().trim_start_matches('/'));
         let key = bytes.decode_utf8().map_err(|_| BadLocation::Malformed { reason: "its path is not UTF-8" })?;
-        if key.chars().any(char::is_control) {
-            return Err(BadLocation::Malformed { reason: "its path holds control characters" });
+        if key.chars().any(|c| c.is_control() || c == '\\') {
+            return Err(BadLocation::Malformed { reason: "its path holds control characters or backslashes" });
         }
         let query = url.query().filter(|query| !query.is_empty()).map(str::to_owned);
         Ok(Self { scheme, container, key: resolved(&key)?, query })
@@ -222,6 +222,12 @@ impl Object {
         }
         url.set_query(self.query.as_deref());
         url.to_string()
+    }
+
+    /// The same object, asked for without its query.
+    #[must_use]
+    pub fn without_query(&self) -> Self {
+        Self { query: None, ..self.clone() }
     }
 
     /// Tells it from every other object.
@@ -277,18 +283,31 @@ impl fmt::Display for Location {
     }
 }
 
-/// A text that may be a URL, without what may be secret in it.
+/// A text, without what may be secret in the URLs in it: names and passwords, queries. It need not be well-formed.
 #[must_use]
 pub fn redacted(text: &str) -> String {
-    let text = text.split(['?', '#']).next().unwrap_or_default();
-    match text.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => text.to_owned(),
+    text.split_inclusive(|c: char| c.is_whitespace() || "'\"<>,".contains(c)).map(redacted_word).collect()
+}
+
+fn redacted_word(word: &str) -> String {
+    let lower = word.to_ascii_lowercase();
+    let is_web = lower.contains("http:/") || lower.contains("https:/");
+    let Some(scheme_end) = lower.find(":/").filter(|_| is_web || lower.contains("://")) else { return word.to_owned() };
+    let start = word[scheme_end + 1..].find(|c| c != '/').map_or(word.len(), |slashes| scheme_end + 1 + slashes);
+    let (scheme, rest) = word.split_at(start);
+    // Keys of buckets may hold an @; in a URL, all before the last one may be a password.
+    let place = if is_web { rest } else { rest.split('/').next().unwrap_or_default() };
+    let rest = place.rfind('@').map_or(rest, |at| &rest[at + 1..]);
+    match rest.find(['?', '#']) {
+        Some(end) => format!("{scheme}{}{}", &rest[..end], ending(word)),
+        None => format!("{scheme}{rest}"),
     }
+}
+
+/// The character that ended a word.
+fn ending(word: &str) -> &str {
+    let last = word.char_indices().next_back().filter(|(_, c)| c.is_whitespace() || "'\"<>,".contains(*c));
+    last.map_or("", |(at, _)| &word[at..])
 }
 
 #[cfg(test)]
@@ -349,7 +368,19 @@ mod tests {
         let Location::Object(object) = Location::parse("https://host/a.tif?sig=secret").unwrap() else { panic!() };
         assert_eq!(object.url(), "https://host/a.tif?sig=secret");
         assert_eq!(object.to_string(), "https://host/a.tif");
-        assert_eq!(redacted("https://u:p@host/a.tif?sig=secret"), "https://host/a.tif");
+    }
+
+    #[rstest]
+    #[case("https://u:secret@host/a.tif?sig=secret", "https://host/a.tif")]
+    #[case("https://u:sec/ret@host/a.tif", "https://host/a.tif")]
+    #[case("https:/u:secret@host?sig=secret", "https:/host")]
+    #[case(" HTTPS://u:secret@host", " HTTPS://host")]
+    #[case("vrt://https://u:secret@host/a", "vrt://host/a")]
+    #[case("cannot open '/vsicurl/https://host/a.tif?sig=secret': no", "cannot open '/vsicurl/https://host/a.tif': no")]
+    #[case("s3://maps/a@b.tif is fine? yes", "s3://maps/a@b.tif is fine? yes")]
+    #[case("s3://u:secret@maps/a.tif", "s3://maps/a.tif")]
+    fn what_is_shown_tells_no_secret(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(redacted(text), expected);
     }
 
     #[test]

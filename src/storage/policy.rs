@@ -1,8 +1,11 @@
 //! The allow-list: what may be opened. Closed by default, and asked for everything that is opened, at any depth.
 
 use std::fmt;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::addresses::is_public;
@@ -24,7 +27,7 @@ struct Rule {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Within {
-    /// A folder and what is below it, or a file; symbolic links resolved.
+    /// A folder and what is below it, or a file. Symbolic links are resolved when it is asked: they may be changed.
     Folder(PathBuf),
     /// All hosts of a scheme.
     AnyHost(Scheme),
@@ -78,7 +81,7 @@ impl fmt::Display for Rejection {
 
 impl Refusal {
     fn of(what: impl fmt::Display, rule: Rejection) -> Self {
-        Self { what: what.to_string(), rule }
+        Self { what: redacted(&what.to_string()), rule }
     }
 }
 
@@ -130,24 +133,54 @@ impl Policy {
     /// When it may not be opened.
     pub fn file(&self, path: &Path) -> Result<PathBuf, Refusal> {
         let real = real_path(path);
-        let covered = |rule: &Rule| matches!(&rule.within, Within::Folder(folder) if real.starts_with(folder));
-        if self.rules.iter().any(covered) { Ok(real) } else { Err(Refusal::of(path.display(), Rejection::NotListed)) }
+        if self.covers_file(path, &real) { Ok(real) } else { Err(Refusal::of(path.display(), Rejection::NotListed)) }
     }
 
-    /// The same, for opening it; `None` when there is none. Devices and pipes are refused.
+    /// Opens a file; `None` when there is none, or it is a folder. Devices and pipes are refused.
+    ///
+    /// What is checked is what was opened: a link that is put in its place in between leads nowhere.
     ///
     /// # Errors
     /// When it may not be opened.
-    pub fn regular_file(&self, path: &Path) -> Result<Option<PathBuf>, Refusal> {
+    pub fn open_file(&self, path: &Path) -> Result<Option<std::io::Result<File>>, Refusal> {
         let real = self.file(path)?;
-        match std::fs::metadata(&real) {
-            Ok(meta) if meta.is_file() => Ok(Some(real)),
+        // A pipe must not make us wait for whoever writes into it.
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+        let file = match File::options().read(true).custom_flags(flags).open(&real) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+                return Err(Refusal::of(path.display(), Rejection::NotListed));
+            }
+            Err(error) => return Ok(Some(Err(error))),
+        };
+        if let Ok(opened) = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())) {
+            // Linux's remark on what has no name any more.
+            let shown = opened.to_string_lossy();
+            let opened = shown.strip_suffix(" (deleted)").map_or(opened.as_path(), Path::new);
+            if !self.covers_file(path, opened) {
+                return Err(Refusal::of(path.display(), Rejection::NotListed));
+            }
+        }
+        match file.metadata() {
+            Ok(meta) if meta.is_file() => Ok(Some(Ok(file))),
             Ok(meta) if meta.is_dir() => Ok(None),
             Ok(_) => Err(Refusal::of(path.display(), Rejection::NotAFile)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            // Whoever opens it is told why it can't be.
-            Err(_) => Ok(Some(real)),
+            Err(error) => Ok(Some(Err(error))),
         }
+    }
+
+    /// Whether a rule covers `real`; those that cover the path by its name are looked at first.
+    fn covers_file(&self, path: &Path, real: &Path) -> bool {
+        let folders = || {
+            self.rules.iter().filter_map(|rule| match &rule.within {
+                Within::Folder(folder) => Some(folder.as_path()),
+                Within::AnyHost(_) | Within::Prefix { .. } => None,
+            })
+        };
+        let leads_there = |folder: &Path| real.starts_with(real_path(folder));
+        folders().filter(|folder| path.starts_with(folder)).any(leads_there)
+            || folders().filter(|folder| !path.starts_with(folder)).any(leads_there)
     }
 
     /// An object.
@@ -156,24 +189,26 @@ impl Policy {
     /// When it may not be opened.
     pub fn object(&self, object: &Object) -> Result<(), Refusal> {
         let refused = |rule| Err(Refusal::of(object, rule));
-        let covering: Vec<&Rule> = self.rules.iter().filter(|rule| rule.within.covers(object)).collect();
-        if covering.is_empty() {
+        if !self.rules.iter().any(|rule| rule.within.covers(object)) {
             return refused(Rejection::NotListed);
         }
-        if object.scheme == Scheme::Http && !covering.iter().any(|rule| rule.listed) {
+        if self.lists(object) || !object.scheme.is_web() {
+            return Ok(());
+        }
+        if object.scheme == Scheme::Http {
             return refused(Rejection::PlainHttp);
         }
         match object.host().parse::<IpAddr>() {
-            Ok(address) if object.scheme.is_web() && !self.may_connect(object.host(), address) => {
-                refused(Rejection::PrivateAddress)
-            }
+            Ok(address) if !is_public(address) => refused(Rejection::PrivateAddress),
             _ => Ok(()),
         }
     }
 
-    /// Whether a host may be reached at an address that its name resolved to.
-    pub(super) fn may_connect(&self, host: &str, address: IpAddr) -> bool {
-        is_public(address) || self.rules.iter().any(|rule| rule.listed && rule.within.names(host))
+    /// Whether the operator lists an object by its host: then that host may have any address.
+    #[must_use]
+    pub fn lists(&self, object: &Object) -> bool {
+        let by_name = |rule: &&Rule| rule.listed && matches!(rule.within, Within::Prefix { .. });
+        self.rules.iter().filter(by_name).any(|rule| rule.within.covers(object))
     }
 
     /// The refusal of a host whose addresses are all private.
@@ -189,9 +224,15 @@ impl Policy {
 
 impl Within {
     fn parse(entry: &str, folder: &str) -> Result<Self, BadLocation> {
-        if let Some((scheme, "")) = entry.split_once("://") {
+        if entry.contains('*') {
+            return Err(BadLocation::Malformed { reason: "there are no wildcards: an entry covers what is below it" });
+        }
+        if let Some((scheme, rest)) = entry.split_once("://")
+            && rest.trim_matches('/').is_empty()
+            && scheme != "file"
+        {
             return match scheme.to_ascii_lowercase().as_str() {
-                "https" => Ok(Self::AnyHost(Scheme::Https)),
+                "https" if rest.is_empty() => Ok(Self::AnyHost(Scheme::Https)),
                 _ => Err(BadLocation::Malformed { reason: "only https:// may stand for every host" }),
             };
         }
@@ -200,12 +241,16 @@ impl Within {
             if folder.contains("://") && !Path::new(path).is_absolute() {
                 return Self::parse(&format!("{folder}/{path}"), "");
             }
-            return Ok(Self::Folder(real_path(&Path::new(folder).join(path))));
+            let path = Path::new(folder).join(path).display().to_string();
+            return match Location::parse(&path)? {
+                Location::File(path) => Ok(Self::Folder(path)),
+                Location::Object(object) => Ok(Self::prefix(&object)),
+            };
         }
         // A prefix is a location without its last name: put one there, and take it away.
         let location = Location::parse(&format!("{}/x", entry.trim_end_matches('/')))?;
         Ok(match location {
-            Location::File(path) => Self::Folder(real_path(path.parent().unwrap_or(&path))),
+            Location::File(path) => Self::Folder(path.parent().unwrap_or(&path).to_owned()),
             Location::Object(Object { query: Some(_), .. }) => {
                 return Err(BadLocation::Malformed { reason: "an entry has no query" });
             }
@@ -217,8 +262,9 @@ impl Within {
     fn around(source: Location) -> Vec<Self> {
         match source {
             Location::File(path) => {
-                let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-                vec![Self::Folder(real_path(&folder)), Self::Folder(real_path(&path))]
+                // Beside what lies in the root is everything.
+                let folder = path.parent().filter(|folder| folder.parent().is_some()).map(Path::to_owned);
+                folder.into_iter().chain([path]).map(Self::Folder).collect()
             }
             Location::Object(object) => vec![Self::prefix(&object)],
         }
@@ -239,13 +285,6 @@ impl Within {
                     && object.container == *container
                     && below.is_some_and(|rest| key.is_empty() || rest.is_empty() || rest.starts_with('/'))
             }
-        }
-    }
-
-    fn names(&self, host: &str) -> bool {
-        match self {
-            Self::Folder(_) | Self::AnyHost(_) => false,
-            Self::Prefix { scheme, container, .. } => scheme.is_web() && host_of(container) == host,
         }
     }
 }
@@ -333,6 +372,8 @@ mod tests {
         assert_eq!(rejection(&policy(&["https://"]), text), Some(Rejection::PrivateAddress));
         assert_eq!(rejection(&Policy::of_sources([text]), text), Some(Rejection::PrivateAddress));
         assert_eq!(rejection(&policy(&["https://", text]), text), None);
+        let other_port = Policy::listed(&["https://".to_owned(), "https://127.0.0.1:9/".to_owned()], "/").unwrap();
+        assert_eq!(rejection(&other_port, text), Some(Rejection::PrivateAddress));
     }
 
     #[test]
@@ -350,8 +391,17 @@ mod tests {
     }
 
     #[test]
+    fn beside_a_file_in_the_root_nothing_may_be_opened() {
+        let policy = Policy::of_sources(["/it.tif"]);
+        assert_eq!(
+            (rejection(&policy, "/it.tif"), rejection(&policy, "/etc/it.tif")),
+            (None, Some(Rejection::NotListed))
+        );
+    }
+
+    #[test]
     fn a_mistake_in_the_list_has_its_place() {
-        let entries = ["s3://maps".to_owned(), "ftp://x/".to_owned(), "http://".to_owned()];
+        let entries = ["s3://maps", "ftp://x/", "http://", "https:///", "https://*.example/"].map(str::to_owned);
         let mistakes = Policy::listed(&entries, "/maps").unwrap_err();
         assert!(
             mistakes[0].starts_with("storage.allow[1]: \"ftp://x/\"") && mistakes[1].contains("[2]"),

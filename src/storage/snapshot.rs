@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::error::StorageError;
 use super::fetch::Version;
-use super::location::Object;
+use super::location::{Location, Object};
 use super::pages::{self, Held, Loading, PAGE_BYTES};
 use super::{Access, Storage};
 
@@ -36,6 +36,8 @@ pub struct Snapshot {
     storage: Storage,
     access: Access,
     objects: Mutex<HashMap<Object, Arc<OnceCell<Known>>>>,
+    /// Objects that were named with a query, by what they are called without.
+    queries: Mutex<HashMap<Object, Object>>,
     /// From where the next recheck goes on.
     rechecked: Mutex<usize>,
 }
@@ -63,7 +65,7 @@ pub enum Want {
 impl Snapshot {
     /// A snapshot that has seen nothing yet.
     pub(super) fn new(storage: Storage, access: Access) -> Self {
-        Self { storage, access, objects: Mutex::default(), rechecked: Mutex::new(0) }
+        Self { storage, access, objects: Mutex::default(), queries: Mutex::default(), rechecked: Mutex::new(0) }
     }
 
     /// The storage that it looks at.
@@ -82,6 +84,24 @@ impl Snapshot {
     #[must_use]
     pub fn has_objects(&self) -> bool {
         !self.locked().is_empty()
+    }
+
+    /// Remembers the query of an object, which often is a signature: others call the object by what this gives.
+    pub fn without_query(&self, location: Location) -> Location {
+        match location {
+            Location::Object(object) if object.query.is_some() => {
+                let bare = object.without_query();
+                self.queries.lock().unwrap_or_else(PoisonError::into_inner).insert(bare.clone(), object);
+                Location::Object(bare)
+            }
+            other => other,
+        }
+    }
+
+    /// The object that somebody calls so.
+    #[must_use]
+    pub fn with_query(&self, object: Object) -> Object {
+        self.queries.lock().unwrap_or_else(PoisonError::into_inner).get(&object).cloned().unwrap_or(object)
     }
 
     /// What is known of an object without asking.

@@ -40,7 +40,8 @@ pub struct Stores {
     deadline: Duration,
     policy: Arc<Policy>,
     transports: Arc<Transports>,
-    web: OnceLock<WebConnector>,
+    /// For any host, and for those that are listed.
+    web: [OnceLock<WebConnector>; 2],
     aws: Mutex<Arc<AwsCell>>,
     made: Mutex<HashMap<StoreKey, Arc<dyn ObjectStore>>>,
     /// Where S3 said that a bucket is.
@@ -54,6 +55,8 @@ struct StoreKey {
     container: String,
     query: Option<String>,
     requester_pays: bool,
+    /// Whether the operator lists its host.
+    listed: bool,
 }
 
 /// The credentials, asked for once at a time.
@@ -71,7 +74,7 @@ impl Stores {
             deadline,
             policy,
             transports: Arc::default(),
-            web: OnceLock::new(),
+            web: Default::default(),
             aws: Mutex::new(Arc::new(AwsCell::new())),
             made: Mutex::default(),
             regions: Mutex::default(),
@@ -88,6 +91,7 @@ impl Stores {
             container: object.container.clone(),
             query: object.query.clone(),
             requester_pays: requester_pays && object.scheme == Scheme::S3,
+            listed: object.scheme.is_web() && self.policy.lists(object),
         };
         if let Some(store) = locked(&self.made).get(&key) {
             return Ok(Arc::clone(store));
@@ -139,7 +143,7 @@ impl Stores {
                     .with_url(format!("{}://{}/{query}", object.scheme.name(), object.container))
                     .with_client_options(ClientOptions::new().with_allow_http(true))
                     .with_retry(self.retry())
-                    .with_http_connector(self.web().map_err(said)?);
+                    .with_http_connector(self.web(self.policy.lists(object)).map_err(said)?);
                 (Arc::new(builder.build().map_err(said)?), true)
             }
         })
@@ -221,12 +225,13 @@ impl Stores {
         CloudConnector(Arc::clone(&self.transports))
     }
 
-    fn web(&self) -> object_store::Result<WebConnector> {
-        if let Some(web) = self.web.get() {
+    fn web(&self, listed: bool) -> object_store::Result<WebConnector> {
+        let web = &self.web[usize::from(listed)];
+        if let Some(web) = web.get() {
             return Ok(web.clone());
         }
-        let web = WebConnector::new(&self.policy)?;
-        Ok(self.web.get_or_init(|| web).clone())
+        let made = WebConnector::new(&self.policy, listed)?;
+        Ok(web.get_or_init(|| made).clone())
     }
 
     fn retry(&self) -> RetryConfig {

@@ -14,6 +14,7 @@ use object_store::{ClientConfigKey, ClientOptions};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 
+use super::addresses::is_public;
 use super::location::Location;
 use super::policy::Policy;
 
@@ -104,18 +105,21 @@ impl HttpConnector for CloudConnector {
 }
 
 impl WebConnector {
-    /// A client that keeps to a policy.
-    pub fn new(policy: &Arc<Policy>) -> object_store::Result<Self> {
-        let (guard, rules) = (Guard(Arc::clone(policy)), Arc::clone(policy));
+    /// A client that keeps to a policy. With `listed` it is for hosts that the operator lists, which may have any address;
+    /// it follows redirects to such hosts only.
+    pub fn new(policy: &Arc<Policy>, listed: bool) -> object_store::Result<Self> {
+        let rules = Arc::clone(policy);
         let redirects = redirect::Policy::custom(move |attempt| {
             let allowed = match Location::parse(attempt.url().as_str()) {
-                Ok(Location::Object(object)) => rules.object(&object).is_ok(),
+                Ok(Location::Object(object)) => rules.object(&object).is_ok() && (!listed || rules.lists(&object)),
                 Ok(Location::File(_)) | Err(_) => false,
             };
             if allowed && attempt.previous().len() <= MOST_REDIRECTS { attempt.follow() } else { attempt.stop() }
         });
-        let client = builder().redirect(redirects).dns_resolver(Arc::new(guard)).build().map_err(generic)?;
-        Ok(Self { client })
+        // A proxy would resolve names, and see queries.
+        let builder = builder().no_proxy().redirect(redirects);
+        let builder = if listed { builder } else { builder.dns_resolver(Arc::new(PublicOnly)) };
+        Ok(Self { client: builder.build().map_err(generic)? })
     }
 }
 
@@ -133,6 +137,8 @@ fn builder() -> reqwest::ClientBuilder {
         .read_timeout(STALL_TIMEOUT)
         .pool_max_idle_per_host(IDLE_PER_HOST)
         .tcp_nodelay(true)
+        // It would tell the target of a redirect where it came from, query and all.
+        .referer(false)
 }
 
 fn generic(error: reqwest::Error) -> object_store::Error {
@@ -178,19 +184,17 @@ fn is_private(error: &HttpError) -> bool {
 /// Resolves names, and hides the addresses that may not be connected to. What it returns is what is connected to, so
 /// that a name can't change its address in between.
 #[derive(Debug)]
-struct Guard(Arc<Policy>);
+struct PublicOnly;
 
-impl Resolve for Guard {
+impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = Arc::clone(&self.0);
         Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let all = tokio::net::lookup_host((host.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = all.filter(|address| policy.may_connect(&host, address.ip())).collect();
-            if allowed.is_empty() {
+            let all = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = all.filter(|address| is_public(address.ip())).collect();
+            if public.is_empty() {
                 return Err(Box::new(PrivateHost) as Box<dyn Error + Send + Sync>);
             }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            Ok(Box::new(public.into_iter()) as Addrs)
         })
     }
 }

@@ -53,7 +53,7 @@ fn runtime() -> &'static Runtime {
 
 fn pool() -> CpuPool {
     static POOL: OnceLock<CpuPool> = OnceLock::new();
-    POOL.get_or_init(|| CpuPool::new(4).unwrap()).clone()
+    POOL.get_or_init(|| CpuPool::new(4, gdal::prepare_thread).unwrap()).clone()
 }
 
 /// A running application.

@@ -3,12 +3,19 @@
 //! GDAL fills the gaps between the sources of a VRT without nodata value, mask or alpha with zeros and calls
 //! them valid. A map wants them transparent, so the rectangles of the sources are kept as a mask.
 
+use std::collections::HashMap;
+
+use gdal::Metadata;
+
 use super::dataset::Opened;
 use super::vrt::{self, Rect, VrtSource};
 use crate::raster::{BandMask, Profile, Window};
 
-/// VRTs inside VRTs that are followed to find gaps.
-const MAX_DEPTH: usize = 8;
+/// VRTs inside a VRT that are opened to find gaps.
+const MOST_VRTS: usize = 1000;
+
+/// Rectangles that are kept; a VRT with more is taken to have no gaps.
+const MOST_RECTS: usize = 1_000_000;
 
 /// Sources are taken to be aligned to 2^10 pixels at most.
 const MAX_ALIGNMENT_LOG2: u32 = 10;
@@ -24,7 +31,8 @@ impl Coverage {
         if masked {
             return Self(None);
         }
-        Self(rects(opened, &profile.origin, 0).filter(|rects| !one_covers_all(rects, profile)))
+        let path = opened.dataset().description().unwrap_or_default();
+        Self(rects(opened, &path, &mut HashMap::new()).filter(|rects| !one_covers_all(rects, profile)))
     }
 
     /// The mask of a window of a level, 0 or 255 a pixel; `None` when all of it is covered. `scale` is the size
@@ -75,26 +83,40 @@ fn one_covers_all(rects: &[Rect], profile: &Profile) -> bool {
     rects.iter().any(|Rect([l, t, r, b])| *l <= 0.0 && *t <= 0.0 && *r >= width && *b >= height)
 }
 
-fn rects(opened: &Opened, origin: &str, depth: usize) -> Option<Vec<Rect>> {
+/// What is covered, by the path of a VRT; nothing while it is being found out.
+type Visited = HashMap<String, Option<Vec<Rect>>>;
+
+fn rects(opened: &Opened, origin: &str, visited: &mut Visited) -> Option<Vec<Rect>> {
     let sources = vrt::sources(opened)?;
     let mut rects = Vec::with_capacity(sources.len());
     for source in sources {
         let (from, to) = (source.from, source.to?);
-        match nested(&source, origin, depth) {
-            Some(inner) => rects.extend(inner.into_iter().filter_map(|rect| place(rect, from, to))),
+        match nested(&source, origin, visited) {
+            Some(inner) => rects.extend(inner.iter().filter_map(|rect| place(*rect, from, to))),
             None => rects.push(to),
+        }
+        if rects.len() > MOST_RECTS {
+            return None;
         }
     }
     Some(rects)
 }
 
-/// The covered parts of a source that is itself a VRT with gaps.
-fn nested(source: &VrtSource, origin: &str, depth: usize) -> Option<Vec<Rect>> {
-    if depth >= MAX_DEPTH || !source.is_vrt() {
+/// The covered parts of a source that is itself a VRT with gaps; each VRT is opened once.
+fn nested<'a>(source: &VrtSource, origin: &str, visited: &'a mut Visited) -> Option<&'a [Rect]> {
+    if !source.is_vrt() {
         return None;
     }
     let path = source.path(origin);
-    rects(&Opened::open(&path).ok()?, &path, depth + 1)
+    if !visited.contains_key(&path) {
+        if visited.len() >= MOST_VRTS {
+            return None;
+        }
+        visited.insert(path.clone(), None);
+        let inner = Opened::open(&path).ok().and_then(|opened| rects(&opened, &path, visited));
+        visited.insert(path.clone(), inner);
+    }
+    visited.get(&path)?.as_deref()
 }
 
 /// A part of the source rectangle `from`, moved to where `from` goes.

@@ -4,6 +4,7 @@ use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 
 use super::ffi::Warped;
 use crate::raster::RasterError;
+use crate::storage::redacted;
 
 /// An open dataset, north-up already where it only had ground control points.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ impl Opened {
         let options = DatasetOptions { open_flags: flags, ..DatasetOptions::default() };
         let dataset = Dataset::open_ex(origin, options).map_err(|error| open_error(origin, &error))?;
         if dataset.raster_count() == 0 {
-            return Err(RasterError::Open { origin: origin.to_owned(), reason: "it has no raster bands".to_owned() });
+            return Err(RasterError::Open { origin: redacted(origin), reason: "it has no raster bands".to_owned() });
         }
         if dataset.geo_transform().is_ok() || dataset.gcps().is_empty() {
             return Ok(Self::Plain(dataset));
@@ -49,12 +50,12 @@ pub fn reason(error: &gdal::errors::GdalError) -> String {
         gdal::errors::GdalError::CplError { msg, .. } | gdal::errors::GdalError::NullPointer { msg, .. }
             if !msg.is_empty() =>
         {
-            msg.trim().to_owned()
+            redacted(msg.trim())
         }
-        other => other.to_string(),
+        other => redacted(&other.to_string()),
     }
 }
 
 fn open_error(origin: &str, error: &gdal::errors::GdalError) -> RasterError {
-    RasterError::Open { origin: origin.to_owned(), reason: reason(error) }
+    RasterError::Open { origin: redacted(origin), reason: reason(error) }
 }

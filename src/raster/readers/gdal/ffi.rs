@@ -149,9 +149,70 @@ pub fn file_list(dataset: &Dataset) -> Vec<String> {
 }
 
 unsafe extern "C" {
+    /// GDAL's own, from C++: the PROJ context of this thread.
+    #[link_name = "_Z20OSRGetProjTLSContextv"]
+    fn proj_context() -> *mut proj_sys::PJ_CONTEXT;
+
     /// GDAL's own, from C++: sets whom the datasets belong to that this thread opens from now on.
     #[link_name = "_Z37GDALSetResponsiblePIDForCurrentThreadx"]
     fn set_responsible(id: i64);
+}
+
+/// Takes every file from PROJ, on this thread: the text of a reference system, which may come from anybody's raster, names
+/// files that PROJ would open (`+nadgrids`, `+init`). Its database is in the binary.
+pub fn take_files_from_proj() {
+    let files = proj_sys::PROJ_FILE_API {
+        version: 1,
+        open_cbk: Some(proj::open),
+        read_cbk: Some(proj::read),
+        write_cbk: Some(proj::write),
+        seek_cbk: Some(proj::seek),
+        tell_cbk: Some(proj::tell),
+        close_cbk: Some(proj::close),
+        exists_cbk: Some(proj::no_path),
+        mkdir_cbk: Some(proj::no_path),
+        unlink_cbk: Some(proj::no_path),
+        rename_cbk: Some(proj::rename),
+    };
+    // SAFETY: the context lives as long as the thread, and is used by no other; PROJ copies the callbacks.
+    let taken = unsafe { proj_sys::proj_context_set_fileapi(proj_context(), &raw const files, null_mut()) };
+    if taken == 0 {
+        tracing::error!("PROJ keeps its own files");
+    }
+}
+
+/// A file system without a file.
+mod proj {
+    use std::ffi::{c_char, c_int, c_longlong, c_ulonglong, c_void};
+    use std::ptr::null_mut;
+
+    use proj_sys::{PJ_CONTEXT, PROJ_FILE_HANDLE, PROJ_OPEN_ACCESS};
+
+    type Context = *mut PJ_CONTEXT;
+    type Handle = *mut PROJ_FILE_HANDLE;
+
+    pub unsafe extern "C" fn open(_: Context, _: *const c_char, _: PROJ_OPEN_ACCESS, _: *mut c_void) -> Handle {
+        null_mut()
+    }
+    pub unsafe extern "C" fn read(_: Context, _: Handle, _: *mut c_void, _: usize, _: *mut c_void) -> usize {
+        0
+    }
+    pub unsafe extern "C" fn write(_: Context, _: Handle, _: *const c_void, _: usize, _: *mut c_void) -> usize {
+        0
+    }
+    pub unsafe extern "C" fn seek(_: Context, _: Handle, _: c_longlong, _: c_int, _: *mut c_void) -> c_int {
+        0
+    }
+    pub unsafe extern "C" fn tell(_: Context, _: Handle, _: *mut c_void) -> c_ulonglong {
+        0
+    }
+    pub unsafe extern "C" fn close(_: Context, _: Handle, _: *mut c_void) {}
+    pub unsafe extern "C" fn no_path(_: Context, _: *const c_char, _: *mut c_void) -> c_int {
+        0
+    }
+    pub unsafe extern "C" fn rename(_: Context, _: *const c_char, _: *const c_char, _: *mut c_void) -> c_int {
+        0
+    }
 }
 
 /// While it lives, the sources of VRTs that this thread opens belong to one handle. GDAL keeps sources in a pool, failed

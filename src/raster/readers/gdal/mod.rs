@@ -18,13 +18,13 @@ use std::sync::{Arc, Once};
 use coverage::Coverage;
 use dataset::Opened;
 use source::{Attempt, Files, Source};
-use vrt::VrtSource;
+use vrt::{Touched, VrtSource};
 
 use super::super::{Future, Profile, Raster, RasterError, ReadRequest};
 use crate::cpu::CpuPool;
 use crate::geo::Crs;
 use crate::raster::Pixels;
-use crate::storage::{Held, Snapshot, Want};
+use crate::storage::{Held, Location, Snapshot, Want, redacted};
 
 /// Source files that the VRTs of the whole process keep open; GDAL's own default of 100 is too few for a
 /// large VRT, and Lambda allows 1,024 descriptors in all.
@@ -58,6 +58,7 @@ pub fn configure(block_cache_mb: u32) {
             ("GDAL_VRT_ENABLE_RAWRASTERBAND", "NO".to_owned()),
             // What a job may open is known to its own thread only.
             ("VRT_NUM_THREADS", "1".to_owned()),
+            ("GDAL_NUM_THREADS", "1".to_owned()),
             // A damaged JPEG block is an error, not a grey square.
             ("GDAL_ERROR_ON_LIBJPEG_WARNING", "TRUE".to_owned()),
         ];
@@ -67,11 +68,16 @@ pub fn configure(block_cache_mb: u32) {
             }
         }
         gdal::config::set_error_handler(|class, number, message| {
-            tracing::debug!(gdal.class = ?class, gdal.number = number, "{message}");
+            tracing::debug!(gdal.class = ?class, gdal.number = number, "{}", redacted(message));
         });
         ffi::install_file_systems();
         gdal::DriverManager::register_all();
     });
+}
+
+/// Prepares a thread for GDAL's work; every worker begins with it.
+pub fn prepare_thread() {
+    ffi::take_files_from_proj();
 }
 
 /// A raster that GDAL reads.
@@ -95,7 +101,8 @@ impl GdalRaster {
     ) -> Result<Self, RasterError> {
         let location = snapshot.storage().policy().location(origin);
         let location =
-            location.map_err(|refusal| RasterError::Storage { origin: origin.to_owned(), error: refusal.into() })?;
+            location.map_err(|refusal| RasterError::Storage { origin: redacted(origin), error: refusal.into() })?;
+        let location = snapshot.without_query(location);
         let source = Arc::new(Source::new(location.to_gdal(), snapshot));
         let (shown, path) = (location.to_string(), source.path.clone());
         let job = move |opened: &Opened| {
@@ -117,19 +124,39 @@ impl GdalRaster {
             let request = Arc::clone(&request);
             move |opened: &Opened| read::window(opened, &profile, &coverage, &request)
         };
-        let mut held = Held::new();
+        let mut held = self.headers_of_sources(&request).await?;
         match self.source.attempt(&self.pool, &mut held, job.clone()).await? {
             Attempt::Done(result) => return result,
-            Attempt::Missing(_, wants) => self.bring(&request, wants, &mut held).await?,
+            Attempt::Missing(_, wants) => held.extend(self.missing(&request, wants).await?),
         }
         self.source.run_with(&self.pool, held, job).await
     }
 
-    /// Brings what a first attempt missed. GDAL reads the sources of a VRT one after the other, and would miss the bytes
-    /// of each in a round of its own, so all that the window touches are brought together.
-    async fn bring(&self, request: &ReadRequest, wants: Vec<Want>, held: &mut Held) -> Result<(), RasterError> {
+    /// What the window touches of the sources of a VRT. GDAL reads them one after the other, and would miss the bytes of
+    /// each in a round of its own.
+    fn touched(&self, request: &ReadRequest) -> Vec<Touched> {
         let (window, scale) = read::in_full(&self.profile, request);
-        let touched = vrt::touched(&self.sources, &self.source.path, window, scale);
+        vrt::touched(&self.sources, &self.source.path, window, scale)
+    }
+
+    /// Brings what the window needs of the sources when some of them have not been opened yet: GDAL keeps in mind a source
+    /// that it failed to open.
+    async fn headers_of_sources(&self, request: &ReadRequest) -> Result<Held, RasterError> {
+        let unknown = |touched: &Touched| {
+            matches!(Location::parse(&touched.path), Ok(Location::Object(object))
+            if self.source.snapshot.known(&object).is_none())
+        };
+        let is_native = request.level == 0 && request.decimation == 1;
+        let touched = if is_native { self.touched(request) } else { Vec::new() };
+        if touched.iter().any(unknown) {
+            return self.source.bring_sources(&self.pool, touched, &request.bands).await;
+        }
+        Ok(Held::new())
+    }
+
+    /// Brings what a first attempt missed.
+    async fn missing(&self, request: &ReadRequest, wants: Vec<Want>) -> Result<Held, RasterError> {
+        let touched = self.touched(request);
         let is_touched = |want: &Want| {
             let object = match want {
                 Want::Header(object) | Want::Sidecar(object) => object,
@@ -138,11 +165,11 @@ impl GdalRaster {
             touched.iter().any(|touched| touched.is_vrt() || touched.is(object))
         };
         if wants.iter().any(is_touched) {
-            held.extend(self.source.bring_sources(&self.pool, touched, &request.bands, 0).await?);
-            Ok(())
-        } else {
-            self.source.bring(wants, held).await
+            return self.source.bring_sources(&self.pool, touched, &request.bands).await;
         }
+        let mut held = Held::new();
+        self.source.bring(wants, &mut held).await?;
+        Ok(held)
     }
 }
 

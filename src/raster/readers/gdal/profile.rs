@@ -1,5 +1,6 @@
 //! What GDAL says of a dataset, as a [`Profile`].
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -29,7 +30,7 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<(Profile, F
         |error: gdal::errors::GdalError| RasterError::Open { origin: origin.to_owned(), reason: reason(&error) };
     let bands: Vec<RasterBand<'_>> = dataset.rasterbands().collect::<Result<_, _>>().map_err(read_error)?;
     let path = opened.dataset().description().unwrap_or_default();
-    let all = files(&path, opened, 0);
+    let all = files(&path, opened);
     let paths: Vec<PathBuf> = all.iter().filter(|file| vsi::is_file(file)).map(PathBuf::from).collect();
     let files = Files { stamp: stamp(&paths), paths };
     let profile = Profile {
@@ -165,19 +166,24 @@ fn color_table(band: &RasterBand<'_>) -> Option<Vec<Rgba>> {
     Some(colors.collect())
 }
 
-/// VRTs inside VRTs whose sources count as files of the outer one.
-const MAX_DEPTH: usize = 8;
+/// VRTs inside a VRT whose sources count as its files.
+const MOST_VRTS: usize = 1000;
 
 /// The files that the dataset is made of, those of VRTs inside it included.
-fn files(origin: &str, opened: &Opened, depth: usize) -> Vec<String> {
+fn files(origin: &str, opened: &Opened) -> Vec<String> {
     let mut all = ffi::file_list(opened.dataset());
-    let is_vrt = |file: &&String| file.as_str() != origin && file.to_ascii_lowercase().ends_with(".vrt");
-    let inner: Vec<String> = all.iter().filter(is_vrt).take_while(|_| depth < MAX_DEPTH).cloned().collect();
-    for vrt in inner {
-        if let Ok(opened) = Opened::open(&vrt) {
-            all.extend(files(&vrt, &opened, depth + 1));
+    let mut visited = HashSet::from([origin.to_owned()]);
+    let mut index = 0;
+    while let Some(file) = all.get(index).cloned() {
+        index += 1;
+        let is_vrt = file.to_ascii_lowercase().ends_with(".vrt");
+        if is_vrt && visited.len() < MOST_VRTS && visited.insert(file.clone()) {
+            let inner = Opened::open(&file).map(|opened| ffi::file_list(opened.dataset()));
+            all.extend(inner.into_iter().flatten().skip(1));
         }
     }
+    all.sort_unstable();
+    all.dedup();
     all
 }
 

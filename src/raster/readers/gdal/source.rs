@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures_util::StreamExt;
@@ -17,19 +17,22 @@ use super::vrt::{self, Touched};
 use super::vsi::{Run, is_clean};
 use crate::cpu::CpuPool;
 use crate::raster::RasterError;
-use crate::storage::{Held, Snapshot, StorageError, Want};
+use crate::storage::{Held, Snapshot, StorageError, Want, redacted};
 
 /// Datasets that one worker keeps open; each holds a file descriptor and a header.
 const DATASETS_PER_THREAD: usize = 16;
 
 /// Bytes of objects that one read may hold; a raster that needs more has blocks that no window should need.
-const MOST_HELD_BYTES: usize = 64 << 20;
+const MOST_HELD_BYTES: u64 = 64 << 20;
 
 /// Times that a job may find something missing: each time it comes further.
 const MOST_ROUNDS: usize = 1024;
 
 /// Sources of a VRT that are asked at once.
 const SOURCES_AT_ONCE: usize = 32;
+
+/// Sources that are brought for one window, of VRTs inside VRTs, too; the others come as GDAL asks for them.
+const MOST_SOURCES: usize = 4096;
 
 /// VRTs inside VRTs whose sources are brought together.
 const MAX_DEPTH: usize = 4;
@@ -60,6 +63,10 @@ struct Handle {
     number: u32,
     opened: Opened,
 }
+
+/// Sources that were brought so far.
+#[derive(Debug, Default)]
+struct Budget(AtomicUsize);
 
 /// What one attempt came to.
 #[derive(Debug)]
@@ -128,37 +135,53 @@ impl Source {
 
     /// Brings what an attempt missed.
     pub async fn bring(&self, wants: Vec<Want>, held: &mut Held) -> Result<(), RasterError> {
+        let asked = |want: &Want| match want {
+            Want::Header(_) | Want::Sidecar(_) => 0,
+            Want::Bytes(_, range) => range.end - range.start,
+        };
+        self.check_size(held, wants.iter().map(asked).max().unwrap_or(0))?;
         self.snapshot.bring(wants, held).await.map_err(|error| self.failed(error))?;
-        let bytes: usize = held.values().map(bytes::Bytes::len).sum();
-        if bytes > MOST_HELD_BYTES {
-            let reason = format!(
-                "one read of it needs more than {} MB of the file: make it a COG, with tiles",
-                MOST_HELD_BYTES >> 20
-            );
-            return Err(RasterError::Read { origin: self.path.clone(), reason });
+        self.check_size(held, 0)
+    }
+
+    /// Refuses to hold more than one read may need.
+    fn check_size(&self, held: &Held, more: u64) -> Result<(), RasterError> {
+        let bytes = held.values().map(|page| page.len() as u64).sum::<u64>() + more;
+        if bytes <= MOST_HELD_BYTES {
+            return Ok(());
         }
-        Ok(())
+        let most = MOST_HELD_BYTES >> 20;
+        let reason = format!("one read of it needs more than {most} MB of the file: make it a COG, with tiles");
+        Err(RasterError::Read { origin: redacted(&self.path), reason })
     }
 
     /// Brings what a window of a VRT needs of its sources: all their headers together, then all their blocks.
     pub async fn bring_sources(
-        &self, pool: &CpuPool, touched: Vec<Touched>, bands: &[usize], depth: usize,
+        &self, pool: &CpuPool, touched: Vec<Touched>, bands: &[usize],
+    ) -> Result<Held, RasterError> {
+        self.bring_inner(pool, touched, bands, &Budget::default(), 0).await
+    }
+
+    async fn bring_inner(
+        &self, pool: &CpuPool, touched: Vec<Touched>, bands: &[usize], budget: &Budget, depth: usize,
     ) -> Result<Held, RasterError> {
         let one = |touched: Touched| {
             let source = Arc::new(Self::new(touched.path.clone(), Arc::clone(&self.snapshot)));
-            async move { source.bring_window(pool, touched, bands, depth).await }
+            async move { source.bring_window(pool, touched, bands, budget, depth).await }
         };
-        let mut all = stream::iter(touched.into_iter().map(one)).buffer_unordered(SOURCES_AT_ONCE);
+        let within = touched.into_iter().take_while(|_| budget.0.fetch_add(1, Ordering::Relaxed) < MOST_SOURCES);
+        let mut all = stream::iter(within.map(one)).buffer_unordered(SOURCES_AT_ONCE);
         let mut held = Held::new();
         while let Some(brought) = all.next().await {
             held.extend(brought?);
+            self.check_size(&held, 0)?;
         }
         Ok(held)
     }
 
     /// Brings what a window of a dataset needs, without keeping a pixel.
     fn bring_window<'a>(
-        self: Arc<Self>, pool: &'a CpuPool, touched: Touched, bands: &'a [usize], depth: usize,
+        self: Arc<Self>, pool: &'a CpuPool, touched: Touched, bands: &'a [usize], budget: &'a Budget, depth: usize,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<Held, RasterError>> + Send + 'a>> {
         Box::pin(async move {
             let mut held = Held::new();
@@ -172,15 +195,23 @@ impl Source {
                     }
                     Ok(inner)
                 };
-                match self.attempt(pool, &mut held, job).await? {
+                let attempt = match self.attempt(pool, &mut held, job).await {
+                    // It may be called otherwise when it is opened with options; the read itself will say.
+                    Err(RasterError::Storage { error: StorageError::NotFound { .. }, .. }) => return Ok(held),
+                    attempt => attempt?,
+                };
+                match attempt {
                     Attempt::Done(Ok(Some(inner))) if depth < MAX_DEPTH => {
-                        held.extend(self.bring_sources(pool, inner, bands, depth + 1).await?);
+                        held.extend(self.bring_inner(pool, inner, bands, budget, depth + 1).await?);
                         return Ok(held);
                     }
                     // What is wrong with it, the read itself will say.
                     Attempt::Done(_) => return Ok(held),
                     Attempt::Missing(opened, wants) => {
-                        self.bring(wants, &mut held).await?;
+                        match self.bring(wants, &mut held).await {
+                            Err(RasterError::Storage { error: StorageError::NotFound { .. }, .. }) => return Ok(held),
+                            brought => brought?,
+                        }
                         if matches!(opened, Some(None)) {
                             return Ok(held);
                         }
@@ -225,17 +256,17 @@ impl Source {
         let ownership = Ownership::of(number);
         let opened = Opened::open(&self.path)?;
         if self.files.get().is_some_and(|files| !files.are_current()) {
-            return Err(self.failed(StorageError::Changed { what: self.path.clone() }));
+            return Err(self.failed(StorageError::Changed { what: redacted(&self.path) }));
         }
         Ok((Handle { source: self.id, number, opened }, ownership))
     }
 
     fn failed(&self, error: StorageError) -> RasterError {
-        RasterError::Storage { origin: crate::storage::redacted(&self.path), error }
+        RasterError::Storage { origin: redacted(&self.path), error }
     }
 
     fn endless(&self) -> RasterError {
         let reason = format!("it asks for more after {MOST_ROUNDS} round trips");
-        RasterError::Read { origin: self.path.clone(), reason }
+        RasterError::Read { origin: redacted(&self.path), reason }
     }
 }

@@ -7,12 +7,11 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::storage::{Held, Known, Location, Object, Snapshot, StorageError, Version, Want};
+use crate::storage::{Held, Known, Location, Object, Refusal, Snapshot, StorageError, Version, Want};
 
 /// Names of files beside a raster. In an object store they are looked for only where the layer says so.
 const SIDECARS: [&str; 3] = [".ovr", ".msk", ".aux.xml"];
@@ -50,6 +49,15 @@ impl Run {
         (result, RUN.take().unwrap_or_else(|| Self::new(&snapshot, Held::new())))
     }
 
+    /// What a path of GDAL's stands for, if it may be opened.
+    fn locate(&self, path: &str) -> Result<Location, Refusal> {
+        let located = self.snapshot.storage().policy().location(path)?;
+        Ok(match located {
+            Location::Object(object) => Location::Object(self.snapshot.with_query(object)),
+            file @ Location::File(_) => file,
+        })
+    }
+
     fn want(&mut self, want: Want) {
         self.wants.push(want);
     }
@@ -66,18 +74,20 @@ pub fn is_clean() -> bool {
 
 /// What tells one version of the object at a path from another, if it was opened.
 pub fn object_version(path: &str) -> Option<String> {
-    let Ok(Location::Object(object)) = Location::parse(path) else { return None };
-    match in_run(|run| run.snapshot.known(&object))?? {
-        Known::Present(version) => Some(version.key.to_string()),
-        Known::Absent => None,
-    }
+    in_run(|run| match run.locate(path) {
+        Ok(Location::Object(object)) => match run.snapshot.known(&object)? {
+            Known::Present(version) => Some(version.key.to_string()),
+            Known::Absent => None,
+        },
+        Ok(Location::File(_)) | Err(_) => None,
+    })?
 }
 
 /// Asks for objects that will be opened next, so that they are brought together.
 pub fn expect(paths: impl IntoIterator<Item = String>) {
     in_run(|run| {
         for path in paths {
-            if let Ok(Location::Object(object)) = run.snapshot.storage().policy().location(&path)
+            if let Ok(Location::Object(object)) = run.locate(&path)
                 && run.snapshot.known(&object).is_none()
             {
                 run.want(Want::Header(object));
@@ -88,8 +98,7 @@ pub fn expect(paths: impl IntoIterator<Item = String>) {
 
 /// Whether a path leads into the file system, and may be opened.
 pub fn is_file(path: &str) -> bool {
-    let allowed = |run: &mut Run| run.snapshot.storage().policy().location(path);
-    matches!(in_run(allowed), Some(Ok(Location::File(_))))
+    matches!(in_run(|run| run.locate(path)), Some(Ok(Location::File(_))))
 }
 
 fn in_run<T>(job: impl FnOnce(&mut Run) -> T) -> Option<T> {
@@ -113,6 +122,7 @@ pub struct OpenFile {
     pub at_end: bool,
     /// A read failed.
     pub has_failed: bool,
+    is_vrt: bool,
 }
 
 #[derive(Debug)]
@@ -123,7 +133,7 @@ enum Content {
 
 /// Asks for a path without opening it. What may not be opened is as good as absent.
 pub fn stat(path: &str) -> Option<Stat> {
-    in_run(|run| match Location::parse(path).ok()? {
+    in_run(|run| match run.locate(path).ok()? {
         Location::File(path) => {
             let real = run.snapshot.storage().policy().file(&path).ok()?;
             let meta = std::fs::metadata(real).ok()?;
@@ -133,8 +143,7 @@ pub fn stat(path: &str) -> Option<Stat> {
             Some(Known::Present(version)) => Some(Stat { size: version.size, is_folder: false }),
             Some(Known::Absent) => None,
             None => {
-                let looked_for = run.snapshot.access().sidecars && is_sidecar(&object);
-                if looked_for && run.snapshot.storage().policy().object(&object).is_ok() {
+                if run.snapshot.access().sidecars && is_sidecar(&object) {
                     run.want(Want::Sidecar(object));
                 }
                 None
@@ -150,7 +159,7 @@ impl OpenFile {
         if path.is_empty() {
             return None;
         }
-        in_run(|run| match run.snapshot.storage().policy().location(path) {
+        in_run(|run| match run.locate(path) {
             Ok(Location::File(path)) => Self::in_file_system(run, &path),
             Ok(Location::Object(object)) => Self::in_store(run, object),
             Err(refusal) => {
@@ -161,17 +170,15 @@ impl OpenFile {
     }
 
     fn in_file_system(run: &mut Run, path: &Path) -> Option<Self> {
-        let real = match run.snapshot.storage().policy().regular_file(path) {
-            Ok(real) => real?,
+        let opened = match run.snapshot.storage().policy().open_file(path) {
+            Ok(opened) => opened?,
             Err(refusal) => {
                 run.fail(refusal);
                 return None;
             }
         };
-        let opened = File::open(&real).and_then(|file| Ok((file.metadata()?.len(), file)));
-        match opened {
+        match opened.and_then(|file| Ok((file.metadata()?.len(), file))) {
             Ok((size, file)) => Some(Self::new(Content::File(file), size)),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => {
                 run.fail(unreadable(path, &error));
                 None
@@ -198,7 +205,7 @@ impl OpenFile {
     }
 
     fn new(content: Content, size: u64) -> Self {
-        Self { content, size, position: 0, at_end: false, has_failed: false }
+        Self { content, size, position: 0, at_end: false, has_failed: false, is_vrt: false }
     }
 
     /// Bytes from the current position on; how many.
@@ -244,7 +251,14 @@ impl OpenFile {
             }
         });
         self.has_failed |= read != Some(true);
-        if read == Some(true) { wanted } else { 0 }
+        if read != Some(true) {
+            return 0;
+        }
+        self.is_vrt |= offset == 0 && is_vrt(&buffer[..wanted]);
+        if self.is_vrt {
+            share_sources(&mut buffer[..wanted]);
+        }
+        wanted
     }
 
     /// Moves to an offset from the beginning.
@@ -261,6 +275,25 @@ impl OpenFile {
     /// How long the file is.
     pub fn size(&self) -> u64 {
         self.size
+    }
+}
+
+/// Whether a file begins as a VRT does.
+fn is_vrt(head: &[u8]) -> bool {
+    const BEGINNING_BYTES: usize = 1024;
+    const ROOT: &[u8] = b"<VRTDataset";
+    head[..head.len().min(BEGINNING_BYTES)].windows(ROOT.len()).any(|window| window == ROOT)
+}
+
+/// Lets all sources of a VRT be shared, in its text. Those that are not are handed by GDAL from one VRT to the next by
+/// their names alone, in whatever version or state they are; shared ones stay with the handle that opened them.
+fn share_sources(text: &mut [u8]) {
+    const NOT_SHARED: [&[u8]; 2] = [b"shared=\"0\"", b"shared='0'"];
+    let length = NOT_SHARED[0].len();
+    for start in 0..(text.len() + 1).saturating_sub(length) {
+        if text[start] == b's' && NOT_SHARED.contains(&&text[start..start + length]) {
+            text[start + length - 2] = b'1';
+        }
     }
 }
 
