@@ -7,6 +7,7 @@
 mod coverage;
 mod dataset;
 mod ffi;
+mod files;
 mod profile;
 mod read;
 mod source;
@@ -17,7 +18,8 @@ use std::sync::{Arc, Once};
 
 use coverage::Coverage;
 use dataset::Opened;
-use source::{Attempt, Files, Source};
+use files::Files;
+use source::{Attempt, Source};
 use vrt::{Touched, VrtSource};
 
 use super::super::{Future, Profile, Raster, RasterError, ReadRequest};

@@ -2,15 +2,14 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::time::UNIX_EPOCH;
 
 use gdal::Metadata;
 use gdal::raster::{ColorInterpretation, GdalDataType, RasterBand};
 
 use super::dataset::{Opened, reason};
-use super::source::Files;
+use super::files::Files;
 use super::{coverage, ffi, vrt, vsi};
 use crate::geo::{Affine, Crs};
 use crate::raster::{Band, BandMask, DataType, Level, LonLatBounds, Profile, RasterError, Rgba};
@@ -32,7 +31,7 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<(Profile, F
     let path = opened.dataset().description().unwrap_or_default();
     let all = files(&path, opened);
     let paths: Vec<PathBuf> = all.iter().filter(|file| vsi::is_file(file)).map(PathBuf::from).collect();
-    let files = Files { stamp: stamp(&paths), paths };
+    let files = Files::new(paths);
     let profile = Profile {
         origin: origin.to_owned(),
         reader: "gdal",
@@ -46,7 +45,7 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<(Profile, F
         bands: describe_all(&bands).map_err(read_error)?,
         source_decimation: source_decimation_now(&path, opened),
         source_alignment: coverage::alignment(opened),
-        version: version(origin, files.stamp, &all),
+        version: version(origin, &files, &all),
     };
     Ok((profile, files))
 }
@@ -187,24 +186,10 @@ fn files(origin: &str, opened: &Opened) -> Vec<String> {
     all
 }
 
-/// A hash of names, sizes and modification times of files.
-pub fn stamp(files: &[PathBuf]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for file in files {
-        file.hash(&mut hasher);
-        if let Ok(meta) = std::fs::metadata(Path::new(file)) {
-            meta.len().hash(&mut hasher);
-            let modified = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            modified.hash(&mut hasher);
-        }
-    }
-    hasher.finish()
-}
-
 /// A hash of the versions of everything that is known when the dataset has just been opened.
-fn version(origin: &str, files_stamp: u64, all: &[String]) -> u64 {
+fn version(origin: &str, files: &Files, all: &[String]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (origin, files_stamp).hash(&mut hasher);
+    (origin, files.stamp()).hash(&mut hasher);
     for file in all {
         vsi::object_version(file).hash(&mut hasher);
     }

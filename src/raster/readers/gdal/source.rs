@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +10,7 @@ use futures_util::stream;
 
 use super::dataset::Opened;
 use super::ffi::Ownership;
-use super::profile::stamp;
+use super::files::Files;
 use super::read;
 use super::vrt::{self, Touched};
 use super::vsi::{Run, is_clean};
@@ -50,13 +49,6 @@ pub struct Source {
     pub files: OnceLock<Files>,
 }
 
-/// Files in the file system, and what they were like.
-#[derive(Debug)]
-pub struct Files {
-    pub paths: Vec<PathBuf>,
-    pub stamp: u64,
-}
-
 /// A dataset that a worker keeps open.
 struct Handle {
     source: u64,
@@ -75,13 +67,6 @@ pub enum Attempt<T> {
     Done(Result<T, RasterError>),
     /// Bytes are missing. `Some` when the dataset was open and the job itself missed them.
     Missing(Option<T>, Vec<Want>),
-}
-
-impl Files {
-    /// Whether they are still what they were.
-    pub fn are_current(&self) -> bool {
-        stamp(&self.paths) == self.stamp
-    }
 }
 
 impl Source {
