@@ -8,7 +8,7 @@ mod source;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::future::try_join_all;
 pub use options::{RenderOptions, Style, TileQuery};
 pub use point::{PointValues, point};
 
@@ -19,8 +19,8 @@ use crate::geo::{CrsError, OutputGrid, TileId};
 use crate::raster::{DataType, Pixels, RasterError};
 use crate::warp::{self, BlockPlan, Part, Target, blocks};
 
-/// Parts of a tile that are read at once where reading waits for a network: one round trip brings them all.
-pub const READS_AHEAD: usize = 8;
+/// Cells that are read at once, in bytes, where reading waits for a network.
+const WAVE_BYTES: usize = 8 << 20;
 
 /// A finished tile.
 #[derive(Debug, Clone)]
@@ -84,27 +84,55 @@ async fn read(
     if !layer.profile().bounds.intersects(tile.lon_lat_bounds()) {
         return Ok(None);
     }
-    let mut reads = Vec::new();
+    let mut parts = Vec::new();
     for (block, rect, to) in blocks(&OutputGrid::of_tile(tile, options.size_px)) {
         let plan = Arc::new(plan(pool, layer, options, block, rect).await?);
         for part in plan.parts.clone() {
             let at = [to[0] + part.rect.x - rect.x, to[1] + part.rect.y - rect.y];
-            reads.push(read_part(layer, Arc::clone(&plan), part, at, options));
+            parts.push((Arc::clone(&plan), part, at));
         }
     }
-    let ahead = if layer.raster.is_remote() { READS_AHEAD } else { 1 };
-    let mut reads = stream::iter(reads).buffered(ahead);
     let mut target = blank(layer, options);
-    while let Some(read) = reads.next().await {
-        let (plan, part, at, pixels) = read?;
-        target = pool
-            .run(move || {
-                warp::resample(&plan, &part, &pixels, &mut target, at);
-                target
-            })
-            .await?;
+    for wave in waves(&parts, layer, options) {
+        // Waited for together: a read that nobody polls, while this task waits for a worker, would keep that worker's
+        // permit for itself.
+        let reads = wave.iter().map(|(plan, part, _)| source::read(layer, plan, part.window, options));
+        for ((plan, part, at), pixels) in wave.iter().zip(try_join_all(reads).await?) {
+            let (plan, part, at) = (Arc::clone(plan), *part, *at);
+            target = pool
+                .run(move || {
+                    warp::resample(&plan, &part, &pixels, &mut target, at);
+                    target
+                })
+                .await?;
+        }
     }
     Ok(Some(target.into_pixels()))
+}
+
+/// A part of a tile: how it is made, what it is, and where it goes.
+type PlannedPart = (Arc<BlockPlan>, Part, [usize; 2]);
+
+/// The parts that are read together: one by one, or where reading waits for a network, as many as memory allows, so that
+/// one round trip brings them all.
+fn waves<'a>(
+    parts: &'a [PlannedPart], layer: &OpenLayer, options: &RenderOptions,
+) -> impl Iterator<Item = &'a [PlannedPart]> {
+    let most_bytes = if layer.raster.is_remote() { WAVE_BYTES } else { 0 };
+    let pixel_bytes = pixel_bytes(layer, options);
+    let bytes = move |part: &Part| part.window.width * part.window.height * pixel_bytes;
+    let mut left = parts;
+    std::iter::from_fn(move || {
+        let mut sum = bytes(&left.first()?.1);
+        let fits = |(_, part, _): &&PlannedPart| {
+            sum += bytes(part);
+            sum <= most_bytes
+        };
+        let more = left[1..].iter().take_while(fits).count();
+        let (wave, rest) = left.split_at(1 + more);
+        left = rest;
+        Some(wave)
+    })
 }
 
 /// What a block reads; asks the raster for the overviews of its sources where the plan depends on them.
@@ -121,15 +149,6 @@ async fn plan(
     }
     layer.raster.know_sources().await?;
     Ok(plan().await??)
-}
-
-type PartRead = (Arc<BlockPlan>, Part, [usize; 2], Pixels);
-
-async fn read_part(
-    layer: &Arc<OpenLayer>, plan: Arc<BlockPlan>, part: Part, at: [usize; 2], options: &RenderOptions,
-) -> Result<PartRead, RasterError> {
-    let pixels = source::read(layer, &plan, part.window, options).await?;
-    Ok((plan, part, at, pixels))
 }
 
 fn blank(layer: &OpenLayer, options: &RenderOptions) -> Target {

@@ -11,6 +11,7 @@
     reason = "a test stops where it can't go on, and its numbers are small and exact"
 )]
 
+mod storage_faults;
 mod structure;
 mod support;
 

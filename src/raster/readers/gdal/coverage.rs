@@ -104,7 +104,7 @@ fn rects(opened: &Opened, origin: &str, visited: &mut Visited) -> Option<Vec<Rec
 
 /// The covered parts of a source that is itself a VRT with gaps; each VRT is opened once.
 fn nested<'a>(source: &VrtSource, origin: &str, visited: &'a mut Visited) -> Option<&'a [Rect]> {
-    if !source.is_vrt() {
+    if !source.is_vrt() || source.has_options {
         return None;
     }
     let path = source.path(origin);

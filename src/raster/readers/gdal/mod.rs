@@ -26,7 +26,7 @@ use super::super::{Future, Profile, Raster, RasterError, ReadRequest};
 use crate::cpu::CpuPool;
 use crate::geo::Crs;
 use crate::raster::Pixels;
-use crate::storage::{Held, Location, Snapshot, StorageError, Want, redacted};
+use crate::storage::{Held, Location, Snapshot, Want, redacted};
 
 /// Source files that the VRTs of the whole process keep open; GDAL's own default of 100 is too few for a
 /// large VRT, and Lambda allows 1,024 descriptors in all.
@@ -189,11 +189,7 @@ impl Raster for GdalRaster {
             let path = self.source.path.clone();
             let first = self.sources.first().map(|source| source.path(&path));
             let job = move |_: &Opened| Ok(first.as_deref().map_or(1, profile::source_decimation));
-            let decimation = match self.source.run(&self.pool, job).await {
-                // A source that is opened with options may not be found without them.
-                Err(RasterError::Storage { error: StorageError::NotFound { .. }, .. }) => 1,
-                known => known?,
-            };
+            let decimation = self.source.run(&self.pool, job).await?;
             let _ = self.profile.source_decimation.set(decimation);
             Ok(())
         })

@@ -73,7 +73,8 @@ fn levels(bands: &[RasterBand<'_>], width: usize, height: usize) -> Vec<Level> {
 
 /// For a VRT: how far the overviews of its first source go, unless it takes a request to know.
 fn source_decimation_now(path: &str, opened: &Opened) -> OnceLock<usize> {
-    let first = vrt::sources(opened).and_then(|sources| Some(sources.first()?.path(path)));
+    let sources = vrt::sources(opened).unwrap_or_default();
+    let first = sources.first().filter(|first| !first.has_options).map(|first| first.path(path));
     match first {
         None => OnceLock::from(1),
         Some(first) if vsi::is_file(&first) => OnceLock::from(source_decimation(&first)),

@@ -180,12 +180,7 @@ impl Source {
                     }
                     Ok(inner)
                 };
-                let attempt = match self.attempt(pool, &mut held, job).await {
-                    // It may be called otherwise when it is opened with options; the read itself will say.
-                    Err(RasterError::Storage { error: StorageError::NotFound { .. }, .. }) => return Ok(held),
-                    attempt => attempt?,
-                };
-                match attempt {
+                match self.attempt(pool, &mut held, job).await? {
                     Attempt::Done(Ok(Some(inner))) if depth < MAX_DEPTH => {
                         held.extend(self.bring_inner(pool, inner, bands, budget, depth + 1).await?);
                         return Ok(held);
@@ -193,10 +188,7 @@ impl Source {
                     // What is wrong with it, the read itself will say.
                     Attempt::Done(_) => return Ok(held),
                     Attempt::Missing(opened, wants) => {
-                        match self.bring(wants, &mut held).await {
-                            Err(RasterError::Storage { error: StorageError::NotFound { .. }, .. }) => return Ok(held),
-                            brought => brought?,
-                        }
+                        self.bring(wants, &mut held).await?;
                         if matches!(opened, Some(None)) {
                             return Ok(held);
                         }

@@ -17,6 +17,8 @@ pub struct Rect(pub [f64; 4]);
 pub struct VrtSource {
     file: String,
     relative: bool,
+    /// GDAL opens it in a way that we don't look into.
+    pub has_options: bool,
     /// In pixels of the source.
     pub from: Option<Rect>,
     /// In pixels of the VRT.
@@ -60,7 +62,7 @@ impl VrtSource {
 
     /// What a window needs of it, which becomes pixels of `scale` pixels of the VRT each; nothing where they are apart.
     fn touched(&self, origin: &str, window: FloatWindow, scale: [f64; 2]) -> Option<Touched> {
-        let (Rect(from), Rect(to)) = (self.from?, self.to?);
+        let (Rect(from), Rect(to)) = (self.from?, self.to.filter(|_| !self.has_options)?);
         let side = |start: f64, length: f64, low: usize, scale: f64| {
             let (first, last) = (start.max(to[low]), (start + length).min(to[low + 2]));
             let stretch = (from[low + 2] - from[low]) / (to[low + 2] - to[low]);
@@ -154,6 +156,7 @@ pub fn parse(xml: &str) -> Option<Vec<VrtSource>> {
                     source.relative = attribute(&tag, "relativeToVRT").is_some_and(|value| value == "1");
                     in_file_name = true;
                 }
+                ("OpenOptions", Some(source)) => source.has_options = true,
                 ("SrcRect", Some(source)) => source.from = rect(&tag),
                 ("DstRect", Some(source)) => source.to = rect(&tag),
                 _ => {}
