@@ -128,7 +128,7 @@ impl Layer {
             Err(error) => Err(error),
         };
         if let Err(error) = outcome {
-            tracing::error!(layer = self.id, %error, "its source has changed and cannot be used; the old version stays");
+            tracing::error!(layer = self.id, %error, "no newer version of its source can be used; the old one stays");
         }
     }
 

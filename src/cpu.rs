@@ -1,4 +1,4 @@
-//! The one door to the processors: a permit plus a thread, as many as there are cores.
+//! The one door to the processors: a queue, and as many threads as there are cores.
 //!
 //! Decoding, warping, encoding and every GDAL call go through it; nothing else blocks. The threads live as
 //! long as the pool, so that what GDAL ties to a thread (open datasets, PROJ transforms) is reused.
@@ -7,15 +7,14 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 /// A job that a worker runs.
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Worker threads behind a permit each; cheap to clone.
+/// Worker threads behind a queue; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct CpuPool {
-    permits: Arc<Semaphore>,
     queue: mpsc::Sender<Job>,
     threads: usize,
 }
@@ -50,7 +49,7 @@ impl CpuPool {
                 work(&jobs);
             })?;
         }
-        Ok(Self { permits: Arc::new(Semaphore::new(threads)), queue, threads })
+        Ok(Self { queue, threads })
     }
 
     /// How many jobs run at once.
@@ -59,8 +58,10 @@ impl CpuPool {
         self.threads
     }
 
-    /// Waits for a permit, then runs the job on a worker. A caller that gives up while waiting costs nothing;
-    /// one that gives up later leaves its job to finish.
+    /// Runs the job on a worker, when its turn comes. A caller that gives up while it waits costs nothing; one that gives
+    /// up later leaves its job to finish.
+    ///
+    /// A turn belongs to the job and not to the caller: one that is not polled for a while keeps no worker from others.
     ///
     /// # Errors
     /// When the job panics.
@@ -69,11 +70,12 @@ impl CpuPool {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| CpuError::Stopped)?;
         let (answer, result) = oneshot::channel();
         let job = move || {
+            if answer.is_closed() {
+                return;
+            }
             let outcome = catch_unwind(AssertUnwindSafe(job)).map_err(|panic| panic_message(panic.as_ref()));
-            drop(permit);
             let _ = answer.send(outcome);
         };
         self.queue.send(Box::new(job)).map_err(|_| CpuError::Stopped)?;

@@ -20,7 +20,7 @@ use crate::raster::{DataType, Pixels, RasterError};
 use crate::warp::{self, BlockPlan, Part, Target, blocks};
 
 /// Cells that are read at once, in bytes, where reading waits for a network.
-const WAVE_BYTES: usize = 8 << 20;
+const WAVE_BYTES: usize = 4 << 20;
 
 /// A finished tile.
 #[derive(Debug, Clone)]
@@ -94,8 +94,8 @@ async fn read(
     }
     let mut target = blank(layer, options);
     for wave in waves(&parts, layer, options) {
-        // Waited for together: a read that nobody polls, while this task waits for a worker, would keep that worker's
-        // permit for itself.
+        // Waited for together: a read that nobody polls, while this task does something else, would keep others waiting
+        // for the pages that it fetches.
         let reads = wave.iter().map(|(plan, part, _)| source::read(layer, plan, part.window, options));
         for ((plan, part, at), pixels) in wave.iter().zip(try_join_all(reads).await?) {
             let (plan, part, at) = (Arc::clone(plan), *part, *at);

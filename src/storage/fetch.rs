@@ -80,6 +80,8 @@ pub struct Fetched {
 pub struct Fetcher {
     stores: Stores,
     policy: Arc<Policy>,
+    /// Nobody waits longer for one GET, its repeats included.
+    deadline: Duration,
     requests: Semaphore,
     bytes: Semaphore,
 }
@@ -96,9 +98,9 @@ enum Failure {
 
 impl Fetcher {
     /// A fetcher for what a policy allows.
-    pub fn new(stores: Stores, policy: Arc<Policy>) -> Self {
+    pub fn new(stores: Stores, policy: Arc<Policy>, deadline: Duration) -> Self {
         let bytes = Semaphore::new(MOST_BYTES_UNDER_WAY / usize::try_from(PERMIT_BYTES).unwrap_or(1));
-        Self { stores, policy, requests: Semaphore::new(MOST_REQUESTS), bytes }
+        Self { stores, policy, deadline, requests: Semaphore::new(MOST_REQUESTS), bytes }
     }
 
     /// Bytes of an object, of `expected` or whatever version there is.
@@ -114,6 +116,17 @@ impl Fetcher {
         let closed = |_| unavailable(object, "the process is stopping");
         let _bytes = self.bytes.acquire_many(permits).await.map_err(closed)?;
         let _request = self.requests.acquire().await.map_err(closed)?;
+        let repeated = self.repeated(object, requester_pays, range, expected);
+        match tokio::time::timeout(self.deadline, repeated).await {
+            Ok(result) => result,
+            Err(_) => Err(unavailable(object, "the store did not answer in time")),
+        }
+    }
+
+    /// A GET, and again where that helps.
+    async fn repeated(
+        &self, object: &Object, requester_pays: bool, range: Range<u64>, expected: Option<&Version>,
+    ) -> Result<Fetched, StorageError> {
         let mut repeats = 0;
         loop {
             let options = GetOptions {

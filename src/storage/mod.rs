@@ -69,7 +69,7 @@ impl Storage {
     pub fn new(settings: StorageSettings, policy: Policy) -> Self {
         let policy = Arc::new(policy);
         let stores = Stores::new(settings.environment, settings.deadline, Arc::clone(&policy));
-        let fetcher = Fetcher::new(stores, Arc::clone(&policy));
+        let fetcher = Fetcher::new(stores, Arc::clone(&policy), settings.deadline);
         Self(Arc::new(Inner { policy, fetcher, pages: pages::new(settings.cache_bytes) }))
     }
 

@@ -47,6 +47,8 @@ pub struct Source {
     pub snapshot: Arc<Snapshot>,
     /// The files that it is made of, known since it was first opened.
     pub files: OnceLock<Files>,
+    /// Nobody comes back to it: its handles are not kept.
+    is_passing: bool,
 }
 
 /// A dataset that a worker keeps open.
@@ -73,7 +75,7 @@ impl Source {
     /// A dataset that nobody has opened yet.
     pub fn new(path: String, snapshot: Arc<Snapshot>) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
-        Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), path, snapshot, files: OnceLock::new() }
+        Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), path, snapshot, files: OnceLock::new(), is_passing: false }
     }
 
     /// Runs a job on the open dataset until nothing is missing any more.
@@ -151,7 +153,8 @@ impl Source {
         &self, pool: &CpuPool, touched: Vec<Touched>, bands: &[usize], budget: &Budget, depth: usize,
     ) -> Result<Held, RasterError> {
         let one = |touched: Touched| {
-            let source = Arc::new(Self::new(touched.path.clone(), Arc::clone(&self.snapshot)));
+            let source = Self::new(touched.path.clone(), Arc::clone(&self.snapshot));
+            let source = Arc::new(Self { is_passing: true, ..source });
             async move { source.bring_window(pool, touched, bands, budget, depth).await }
         };
         let within = touched.into_iter().take_while(|_| budget.0.fetch_add(1, Ordering::Relaxed) < MOST_SOURCES);
@@ -216,7 +219,7 @@ impl Source {
             };
             let result = job(&handle.opened);
             // After an error the next read starts from a fresh handle: a VRT remembers a source that failed.
-            if result.is_ok() && is_clean() {
+            if result.is_ok() && is_clean() && !self.is_passing {
                 if open.len() >= DATASETS_PER_THREAD {
                     open.pop_front();
                 }
