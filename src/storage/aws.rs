@@ -1,7 +1,7 @@
 //! Credentials and region for S3, from AWS's own chain: profile, web identity, container, instance.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -16,6 +16,8 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
+
+use super::locked;
 
 /// Credentials are renewed when they end within this time.
 const RENEW_BEFORE: Duration = Duration::from_mins(5);
@@ -79,7 +81,7 @@ impl CredentialProvider for Chain {
 
     /// While one caller renews them, the others go on with the old ones, as long as these are good.
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        let (credential, end) = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (credential, end) = locked(&self.last).clone();
         let left = end.map_or(RENEW_BEFORE, |end| end.duration_since(SystemTime::now()).unwrap_or_default());
         if left >= RENEW_BEFORE || (!left.is_zero() && self.renewing.swap(true, Ordering::AcqRel)) {
             return Ok(credential);
@@ -91,7 +93,7 @@ impl CredentialProvider for Chain {
             source: format!("AWS credentials cannot be renewed: {}", explained(&error)).into(),
         })?;
         let dated = converted(&renewed);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = dated.clone();
+        *locked(&self.last) = dated.clone();
         Ok(dated.0)
     }
 }

@@ -15,7 +15,7 @@ mod stores;
 mod transport;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use error::StorageError;
@@ -41,6 +41,11 @@ pub struct StorageSettings {
     pub cache_bytes: u64,
     /// Requests are not repeated beyond this time.
     pub deadline: Duration,
+}
+
+/// What a mutex holds; a panic elsewhere left it whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The door to all bytes; cheap to clone.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
@@ -13,10 +13,10 @@ use super::error::StorageError;
 use super::fetch::Version;
 use super::location::{Location, Object};
 use super::pages::{self, Held, Loading, PAGE_BYTES};
-use super::{Access, Storage};
+use super::{Access, Storage, locked};
 
 /// The first request for an object: a COG's header is in it.
-pub const HEADER_BYTES: u64 = 32 << 10;
+const HEADER_BYTES: u64 = 32 << 10;
 
 /// The first request for a VRT, which is of use only as a whole.
 const VRT_BYTES: u64 = 1 << 20;
@@ -83,7 +83,7 @@ impl Snapshot {
     /// Whether it has anything to do with a network.
     #[must_use]
     pub fn has_objects(&self) -> bool {
-        !self.locked().is_empty()
+        !locked(&self.objects).is_empty()
     }
 
     /// Remembers the query of an object, which often is a signature: others call the object by what this gives.
@@ -91,7 +91,7 @@ impl Snapshot {
         match location {
             Location::Object(object) if object.query.is_some() => {
                 let bare = object.without_query();
-                self.queries.lock().unwrap_or_else(PoisonError::into_inner).insert(bare.clone(), object);
+                locked(&self.queries).insert(bare.clone(), object);
                 Location::Object(bare)
             }
             other => other,
@@ -101,13 +101,13 @@ impl Snapshot {
     /// The object that somebody calls so.
     #[must_use]
     pub fn with_query(&self, object: Object) -> Object {
-        self.queries.lock().unwrap_or_else(PoisonError::into_inner).get(&object).cloned().unwrap_or(object)
+        locked(&self.queries).get(&object).cloned().unwrap_or(object)
     }
 
     /// What is known of an object without asking.
     #[must_use]
     pub fn known(&self, object: &Object) -> Option<Known> {
-        self.locked().get(object)?.get().cloned()
+        locked(&self.objects).get(object)?.get().cloned()
     }
 
     /// Bytes `range` of a version, from what a reader holds and from the cache; `None` when some are missing.
@@ -150,14 +150,14 @@ impl Snapshot {
 
     /// The version of an object and its first bytes, in one request; once for each object.
     async fn header(&self, object: &Object, needed: bool) -> Result<Held, StorageError> {
-        let cell = Arc::clone(self.locked().entry(object.clone()).or_default());
+        let cell = Arc::clone(locked(&self.objects).entry(object.clone()).or_default());
         let mut held = Held::new();
         let ask = async {
             let length = if object.ends_with(".vrt") { VRT_BYTES } else { HEADER_BYTES };
             match self.storage.fetcher().get(object, self.access.requester_pays, 0..length, None).await {
                 Ok(fetched) => {
                     let version = Arc::new(fetched.version);
-                    held.extend(self.keep(&version, 0, &fetched.bytes));
+                    held.extend(self.keep(&version, &fetched.bytes));
                     Ok(Known::Present(version))
                 }
                 // What is needed may come: only what is not is remembered as absent.
@@ -226,10 +226,10 @@ impl Snapshot {
         Ok(held)
     }
 
-    /// Puts the whole pages of `bytes` into the cache.
-    fn keep(&self, version: &Arc<Version>, first: u64, bytes: &Bytes) -> Held {
+    /// Puts the whole pages of an object's first `bytes` into the cache.
+    fn keep(&self, version: &Arc<Version>, bytes: &Bytes) -> Held {
         let mut held = Held::new();
-        for (index, page) in in_pages(first, bytes, version.size) {
+        for (index, page) in in_pages(0, bytes, version.size) {
             let key = (Arc::clone(&version.key), index);
             self.storage.pages().insert(key.clone(), page.clone());
             held.insert(key, page);
@@ -243,13 +243,13 @@ impl Snapshot {
     /// When a store does not answer, or an object is gone.
     pub async fn is_current(&self) -> Result<bool, StorageError> {
         let present: Vec<Arc<Version>> = {
-            let objects = self.locked();
+            let objects = locked(&self.objects);
             let mut present: Vec<Arc<Version>> = objects.values().filter_map(|cell| present(cell)).collect();
             present.sort_by(|one, other| one.key.cmp(&other.key));
             present
         };
         let start = {
-            let mut rechecked = self.rechecked.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut rechecked = locked(&self.rechecked);
             let start = *rechecked % present.len().max(1);
             *rechecked = start + RECHECKED_AT_ONCE;
             start
@@ -263,10 +263,6 @@ impl Snapshot {
             }
         }
         Ok(true)
-    }
-
-    fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<Object, Arc<OnceCell<Known>>>> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

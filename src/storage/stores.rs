@@ -1,7 +1,7 @@
 //! The stores: one client for each bucket, container or host, made when it is first needed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 use super::aws::Aws;
 use super::error::StorageError;
 use super::location::{Object, Scheme};
+use super::locked;
 use super::policy::Policy;
 use super::transport::{CloudConnector, Transports, WebConnector};
 
@@ -248,10 +249,6 @@ impl AwsCell {
     fn new() -> Self {
         Self { since: Instant::now(), found: OnceCell::new() }
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use reqwest::redirect;
 
 use super::addresses::is_public;
 use super::location::Location;
+use super::locked;
 use super::policy::Policy;
 
 /// A host that does not take a connection in this time is tried again.
@@ -83,11 +84,11 @@ impl Seen {
 
     /// What was seen last.
     pub fn last(&self) -> Observed {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.0).clone()
     }
 
     fn note(&self, observed: Observed) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = observed;
+        *locked(&self.0) = observed;
     }
 }
 

@@ -93,9 +93,7 @@ impl Nine {
     /// The tile at the corner of four of them: those between columns and rows `at` - 1 and `at`.
     fn corner_tile(at: f64) -> String {
         let (x, y) = (Self::LEFT + 512.0 * Self::CELL * at, Self::TOP - 512.0 * Self::CELL * at);
-        let degrees = |metres: f64| metres / 20_037_508.342_789_244 * 180.0;
-        let lat = degrees(y).to_radians().exp().atan() * 2.0 - std::f64::consts::FRAC_PI_2;
-        geo::tile_path(13, [degrees(x), lat.to_degrees()])
+        geo::tile_path_of_metres(13, [x, y])
     }
 }
 

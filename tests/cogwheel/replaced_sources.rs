@@ -44,9 +44,7 @@ fn bucket() -> Folder {
 /// A tile in the middle of a quarter of the raster.
 fn tile(col: u32, row: u32) -> String {
     let metres = [CORNER[0] + 10.0 * f64::from(256 + 512 * col), CORNER[1] - 10.0 * f64::from(256 + 512 * row)];
-    let degrees = |metres: f64| metres / 20_037_508.342_789_244 * 180.0;
-    let lat = degrees(metres[1]).to_radians().exp().atan() * 2.0 - std::f64::consts::FRAC_PI_2;
-    geo::tile_path(15, [degrees(metres[0]), lat.to_degrees()])
+    geo::tile_path_of_metres(15, metres)
 }
 
 /// The one value of a tile.

@@ -43,6 +43,13 @@ pub fn tile(zoom: u32, lon: f64, lat: f64) -> (u32, u32) {
     ((col / 256.0) as u32, (row / 256.0) as u32)
 }
 
+/// The path of the tile that holds a place in EPSG:3857.
+pub fn tile_path_of_metres(zoom: u32, [x, y]: [f64; 2]) -> String {
+    let tile_m = WORLD_M / f64::from(1_u32 << zoom);
+    let (col, row) = ((x + WORLD_M / 2.0) / tile_m, (WORLD_M / 2.0 - y) / tile_m);
+    format!("{zoom}/{}/{}", col as u32, row as u32)
+}
+
 /// The path `z/x/y` of the tile that holds a place.
 pub fn tile_path(zoom: u32, [lon, lat]: [f64; 2]) -> String {
     let (x, y) = tile(zoom, lon, lat);

@@ -88,7 +88,7 @@ pub struct GdalRaster {
     source: Arc<Source>,
     profile: Arc<Profile>,
     coverage: Arc<Coverage>,
-    /// The sources of a plain VRT.
+    /// The sources of a plain VRT, where some of them may have to be brought.
     sources: Vec<VrtSource>,
     pool: CpuPool,
 }
@@ -111,7 +111,12 @@ impl GdalRaster {
             vsi::expect(vrt::overviews(opened, &path));
             let (profile, files) = profile::of(&shown, opened, crs.clone())?;
             let coverage = Coverage::of(opened, &profile);
-            let sources = vrt::sources(opened).unwrap_or_default();
+            let mut sources = vrt::sources(opened).unwrap_or_default();
+            // A mosaic of files is searched by GDAL alone.
+            let is_file = |path: String| matches!(Location::parse(&path), Ok(Location::File(_)));
+            if sources.iter().all(|source| !source.is_vrt() && is_file(source.path(&path))) {
+                sources.clear();
+            }
             Ok((profile, files, coverage, sources))
         };
         let (profile, files, coverage, sources) = source.run(pool, job).await?;

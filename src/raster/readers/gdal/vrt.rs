@@ -49,6 +49,13 @@ impl Touched {
 }
 
 impl VrtSource {
+    /// With the file that an element `SourceFilename` names; reads to its end.
+    fn named(self, reader: &mut Reader<&[u8]>, tag: &BytesStart<'_>) -> Option<Self> {
+        let relative = attribute(tag, "relativeToVRT").is_some_and(|value| value == "1");
+        let text = reader.read_text(tag.name()).ok()?;
+        Some(Self { file: quick_xml::escape::unescape(&text).ok()?.into_owned(), relative, ..self })
+    }
+
     /// As GDAL opens it, from a VRT at `origin`.
     pub fn path(&self, origin: &str) -> String {
         let folder = origin.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -105,24 +112,16 @@ pub fn overviews(opened: &Opened, origin: &str) -> Vec<String> {
 
 fn parse_overviews(xml: &str, origin: &str) -> Option<Vec<String>> {
     let mut reader = Reader::from_str(xml);
-    let (mut found, mut current): (Vec<String>, Option<VrtSource>) = (Vec::new(), None);
-    let mut in_overview = false;
+    let (mut found, mut in_overview) = (Vec::new(), false);
     loop {
         match reader.read_event().ok()? {
             Event::Start(tag) if tag.name().as_ref() == "Overview" => in_overview = true,
             Event::End(tag) if tag.name().as_ref() == "Overview" => in_overview = false,
             Event::Start(tag) if in_overview && tag.name().as_ref() == "SourceFilename" => {
-                let relative = attribute(&tag, "relativeToVRT").is_some_and(|value| value == "1");
-                current = Some(VrtSource { relative, ..VrtSource::default() });
-            }
-            Event::Text(text) => {
-                if let Some(source) = &mut current {
-                    source.file.push_str(&text);
+                let path = VrtSource::default().named(&mut reader, &tag)?.path(origin);
+                if !found.contains(&path) {
+                    found.push(path);
                 }
-            }
-            Event::End(tag) if tag.name().as_ref() == "SourceFilename" => {
-                let path = current.take().map(|source| source.path(origin));
-                found.extend(path.filter(|path| !found.contains(path)));
             }
             Event::Eof => return Some(found),
             _ => {}
@@ -145,33 +144,22 @@ pub fn touched(sources: &[VrtSource], origin: &str, window: FloatWindow, scale: 
 pub fn parse(xml: &str) -> Option<Vec<VrtSource>> {
     let mut reader = Reader::from_str(xml);
     let (mut sources, mut current): (Vec<VrtSource>, Option<VrtSource>) = (Vec::new(), None);
-    let mut in_file_name = false;
     loop {
         match reader.read_event().ok()? {
             Event::Start(tag) if is_source(&tag) => current = Some(VrtSource::default()),
             Event::End(tag) if tag.name().as_ref().ends_with(SOURCE_SUFFIX) => sources.extend(current.take()),
+            Event::Start(tag) if tag.name().as_ref() == "SourceFilename" => {
+                if let Some(source) = current.take() {
+                    current = Some(source.named(&mut reader, &tag)?);
+                }
+            }
             Event::Start(tag) | Event::Empty(tag) => match (tag.name().as_ref(), &mut current) {
                 ("VRTRasterBand", _) if attribute(&tag, "subClass").is_some() => return None,
-                ("SourceFilename", Some(source)) => {
-                    source.relative = attribute(&tag, "relativeToVRT").is_some_and(|value| value == "1");
-                    in_file_name = true;
-                }
                 ("OpenOptions", Some(source)) => source.has_options = true,
                 ("SrcRect", Some(source)) => source.from = rect(&tag),
                 ("DstRect", Some(source)) => source.to = rect(&tag),
                 _ => {}
             },
-            Event::Text(text) if in_file_name => {
-                if let Some(source) = &mut current {
-                    source.file.push_str(&quick_xml::escape::unescape(&text).ok()?);
-                }
-            }
-            Event::GeneralRef(name) if in_file_name => {
-                if let Some(source) = &mut current {
-                    source.file.push_str(&quick_xml::escape::unescape(&format!("&{};", &*name)).ok()?);
-                }
-            }
-            Event::End(tag) if tag.name().as_ref() == "SourceFilename" => in_file_name = false,
             Event::Eof => return (!sources.is_empty()).then_some(sources),
             _ => {}
         }
@@ -211,6 +199,16 @@ mod tests {
     fn a_source_is_found_beside_its_vrt_or_where_it_says() {
         let paths: Vec<String> = parse(VRT).unwrap().iter().map(|source| source.path("/vsis3/maps/x/m.vrt")).collect();
         assert_eq!(paths, ["/vsis3/maps/x/a&b.tif", "/b.tif"]);
+    }
+
+    #[test]
+    fn overviews_are_found_as_sources_are() {
+        let overview =
+            |name| format!("<Overview><SourceFilename relativeToVRT=\"1\">{name}</SourceFilename></Overview>");
+        let xml =
+            format!("<VRTDataset>{}{}{}</VRTDataset>", overview("a&amp;b.tif"), overview("c.tif"), overview("c.tif"));
+        assert_eq!(parse_overviews(&xml, "/vsis3/maps/m.vrt").unwrap(), ["/vsis3/maps/a&b.tif", "/vsis3/maps/c.tif"]);
+        assert_eq!(parse_overviews(VRT, "/m.vrt").unwrap(), [""; 0]);
     }
 
     #[test]
