@@ -7,6 +7,7 @@ mod pixels;
 mod profile;
 pub mod readers;
 mod samples;
+pub mod validity;
 
 use std::pin::Pin;
 

@@ -110,6 +110,9 @@ pub trait Sample: Copy + Default + PartialOrd + Send + Sync + fmt::Debug + 'stat
     /// Wraps a buffer.
     fn wrap(values: Vec<Self>) -> Samples;
 
+    /// The buffer inside, when it is of this type, to read.
+    fn unwrap(samples: &Samples) -> Option<&[Self]>;
+
     /// The buffer inside, when it is of this type.
     fn unwrap_mut(samples: &mut Samples) -> Option<&mut [Self]>;
 }
@@ -247,6 +250,9 @@ macro_rules! integer_sample {
             fn from_f64(value: f64) -> Self { value.round() as $type }
             fn write_le(self, out: &mut Vec<u8>) { out.extend_from_slice(&self.to_le_bytes()); }
             fn wrap(values: Vec<Self>) -> Samples { Samples::$variant(values) }
+            fn unwrap(samples: &Samples) -> Option<&[Self]> {
+                if let Samples::$variant(values) = samples { Some(values) } else { None }
+            }
             fn unwrap_mut(samples: &mut Samples) -> Option<&mut [Self]> {
                 if let Samples::$variant(values) = samples { Some(values) } else { None }
             }
@@ -271,6 +277,9 @@ impl Sample for f32 {
     fn wrap(values: Vec<Self>) -> Samples {
         Samples::F32(values)
     }
+    fn unwrap(samples: &Samples) -> Option<&[Self]> {
+        if let Samples::F32(values) = samples { Some(values) } else { None }
+    }
     fn unwrap_mut(samples: &mut Samples) -> Option<&mut [Self]> {
         if let Samples::F32(values) = samples { Some(values) } else { None }
     }
@@ -289,6 +298,9 @@ impl Sample for f64 {
     }
     fn wrap(values: Vec<Self>) -> Samples {
         Samples::F64(values)
+    }
+    fn unwrap(samples: &Samples) -> Option<&[Self]> {
+        if let Samples::F64(values) = samples { Some(values) } else { None }
     }
     fn unwrap_mut(samples: &mut Samples) -> Option<&mut [Self]> {
         if let Samples::F64(values) = samples { Some(values) } else { None }

@@ -1,3 +1,4 @@
 //! The readers behind the seam.
 
+pub mod cog;
 pub mod gdal;

@@ -90,6 +90,7 @@ pub struct GdalRaster {
     coverage: Arc<Coverage>,
     /// The sources of a plain VRT, where some of them may have to be brought.
     sources: Vec<VrtSource>,
+    is_warped: bool,
     pool: CpuPool,
 }
 
@@ -117,11 +118,32 @@ impl GdalRaster {
             if sources.iter().all(|source| !source.is_vrt() && is_file(source.path(&path))) {
                 sources.clear();
             }
-            Ok((profile, files, coverage, sources))
+            Ok((profile, files, coverage, sources, matches!(opened, Opened::Warped(_))))
         };
-        let (profile, files, coverage, sources) = source.run(pool, job).await?;
+        let (profile, files, coverage, sources, is_warped) = source.run(pool, job).await?;
         let _ = source.files.set(files);
-        Ok(Self { source, profile: Arc::new(profile), coverage: Arc::new(coverage), sources, pool: pool.clone() })
+        let (profile, coverage) = (Arc::new(profile), Arc::new(coverage));
+        Ok(Self { source, profile, coverage, sources, is_warped, pool: pool.clone() })
+    }
+
+    /// The workers that it runs on.
+    pub fn pool(&self) -> &CpuPool {
+        &self.pool
+    }
+
+    /// The objects that it is made of.
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.source.snapshot
+    }
+
+    /// As GDAL opens it.
+    pub fn path(&self) -> &str {
+        &self.source.path
+    }
+
+    /// Whether it is another grid than the file's own, made of ground control points.
+    pub fn is_warped(&self) -> bool {
+        self.is_warped
     }
 
     async fn pixels(&self, request: ReadRequest) -> Result<Pixels, RasterError> {

@@ -7,10 +7,11 @@ use super::dataset::{Opened, reason};
 use super::ffi::{self, FloatWindow, Interleave};
 use super::vrt::Touched;
 use super::vsi;
+use crate::raster::validity::{by_value, combine, opacity};
 use crate::raster::{
     Band, BandMask, DataType, Decimation, Mask, MaskKind, Pixels, Profile, RasterError, ReadRequest, Sample, Samples,
 };
-use crate::{each_samples, with_sample_type};
+use crate::with_sample_type;
 
 type GdalResult<T> = gdal::errors::Result<T>;
 
@@ -147,18 +148,8 @@ impl<'a> WindowRead<'a> {
         })
     }
 
-    /// What is not finite, or equal to the band's nodata value, is invalid.
     fn value_mask(&self, samples: &Samples, nodata: impl Fn(&Band) -> Option<f64>) -> Mask {
-        let nodata: Vec<Option<f64>> = self.bands().map(nodata).collect();
-        if samples.dtype().is_integer() && nodata.iter().all(Option::is_none) {
-            return Mask::AllValid;
-        }
-        let mask = each_samples!(samples, values => mask_by_value(values, &nodata));
-        match mask {
-            None => Mask::AllValid,
-            Some(mask) if nodata.len() == 1 => Mask::Shared(MaskKind::Binary, mask),
-            Some(mask) => Mask::PerBand(mask),
-        }
+        by_value(samples, &self.bands().map(nodata).collect::<Vec<_>>())
     }
 
     fn alpha(&self) -> GdalResult<Vec<u8>> {
@@ -167,19 +158,11 @@ impl<'a> WindowRead<'a> {
         };
         let alg = self.decimation_alg();
         let to = self.interleave(1, 0);
-        if self.profile.bands[index].dtype == DataType::U8 {
-            let mut alpha = vec![0_u8; self.pixel_count()];
+        with_sample_type!(self.profile.bands[index].dtype, T => {
+            let mut alpha = vec![T::default(); self.pixel_count()];
             self.read_band(index + 1, alg, &mut alpha, to)?;
-            return Ok(alpha);
-        }
-        let mut alpha = vec![0_f64; self.pixel_count()];
-        self.read_band(index + 1, alg, &mut alpha, to)?;
-        let opaque = match self.profile.bands[index].dtype {
-            DataType::U16 => f64::from(u16::MAX),
-            DataType::F32 | DataType::F64 => 1.0,
-            _ => 255.0,
-        };
-        Ok(alpha.into_iter().map(|value| u8::from_f64(value / opaque * 255.0)).collect())
+            Ok(opacity(T::wrap(alpha)))
+        })
     }
 
     /// The mask band has overviews of its own: GDAL picks the right one for the window at full resolution.
@@ -220,63 +203,6 @@ impl<'a> WindowRead<'a> {
     }
 }
 
-fn combine(kind: MaskKind, mut mask: Vec<u8>, by_value: Mask, bands: usize) -> Mask {
-    match by_value {
-        Mask::AllValid => Mask::Shared(kind, mask),
-        Mask::Shared(_, values) => {
-            for (shared, value) in mask.iter_mut().zip(values) {
-                *shared = (*shared).min(value);
-            }
-            Mask::Shared(kind, mask)
-        }
-        Mask::PerBand(mut values) => {
-            for (samples, shared) in values.chunks_exact_mut(bands.max(1)).zip(mask) {
-                for value in samples {
-                    *value = if shared >= 128 { *value } else { 0 };
-                }
-            }
-            Mask::PerBand(values)
-        }
-    }
-}
-
-/// 0 or 255 for each sample; `None` when all are valid.
-fn mask_by_value<T: Sample>(values: &[T], nodata: &[Option<f64>]) -> Option<Vec<u8>> {
-    // A value that the type cannot hold never occurs.
-    let wanted: Vec<Option<T>> = nodata
-        .iter()
-        .map(|value| value.map(T::from_f64).filter(|typed| same(typed.to_f64(), value.unwrap_or(f64::NAN), T::DTYPE)))
-        .collect();
-    let mut mask = vec![255; values.len()];
-    let mut any = false;
-    for (samples, flags) in values.chunks_exact(nodata.len()).zip(mask.chunks_exact_mut(nodata.len())) {
-        for ((value, flag), wanted) in samples.iter().zip(flags).zip(&wanted) {
-            let invalid = match T::DTYPE {
-                DataType::F32 | DataType::F64 => {
-                    let value = value.to_f64();
-                    !value.is_finite() || wanted.is_some_and(|wanted| same(value, wanted.to_f64(), T::DTYPE))
-                }
-                _ => wanted.is_some_and(|wanted| *value == wanted),
-            };
-            if invalid {
-                *flag = 0;
-                any = true;
-            }
-        }
-    }
-    any.then_some(mask)
-}
-
-/// Equal up to the rounding of a float's last digits (GDAL's `ARE_REAL_EQUAL` uses the same two units).
-fn same(a: f64, b: f64, dtype: DataType) -> bool {
-    let epsilon = match dtype {
-        DataType::F32 => f64::from(f32::EPSILON),
-        DataType::F64 => f64::EPSILON,
-        _ => 0.0,
-    };
-    a == b || (a - b).abs() <= 2.0 * epsilon * (a + b).abs() || (a.is_nan() && b.is_nan())
-}
-
 #[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
 fn ratio(a: usize, b: usize) -> f64 {
     a as f64 / b as f64
@@ -290,28 +216,5 @@ fn float_window(request: &ReadRequest, scale: [f64; 2]) -> FloatWindow {
         row: window.row as f64 * scale[1],
         width: window.width as f64 * scale[0],
         height: window.height as f64 * scale[1],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_float_nodata_matches_within_its_last_digits() {
-        // float32 -3.4028235e38 against the text of a tag that was written with fewer digits
-        let values = [f32::MIN, 0.0, 1.5, f32::NAN, f32::INFINITY];
-        assert_eq!(mask_by_value(&values, &[Some(-3.402_823_4e38)]).unwrap(), [0, 255, 255, 0, 0]);
-    }
-
-    #[test]
-    fn a_nodata_value_outside_the_type_masks_nothing() {
-        assert_eq!(mask_by_value(&[0_u8, 255], &[Some(-9999.0)]), None);
-        assert_eq!(mask_by_value(&[1_u8, 2], &[Some(1.5)]), None);
-    }
-
-    #[test]
-    fn each_band_is_masked_by_its_own_value() {
-        assert_eq!(mask_by_value(&[0_u8, 0, 7, 7], &[Some(0.0), Some(7.0)]).unwrap(), [0, 255, 255, 0]);
     }
 }

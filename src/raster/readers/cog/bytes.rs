@@ -1,0 +1,72 @@
+//! Bytes of one file or object, as far as they are there.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::storage::{Held, Snapshot, Version};
+
+/// Why bytes are not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// They have to be brought.
+    Missing(Range<u64>),
+    /// The file ends before them.
+    Beyond,
+    /// The system says so.
+    Failed(String),
+}
+
+/// Bytes by range.
+pub trait ByteSource {
+    /// How many there are.
+    fn size(&self) -> u64;
+
+    /// Some of them.
+    fn bytes(&self, range: Range<u64>) -> Result<Bytes, Need>;
+}
+
+/// A file or an object in one version.
+#[derive(Debug)]
+pub enum Content {
+    File(File, u64),
+    Object(Arc<Snapshot>, Arc<Version>),
+}
+
+/// What there is of a [`Content`] during one read.
+#[derive(Debug, Clone, Copy)]
+pub struct Available<'a> {
+    pub content: &'a Content,
+    pub held: &'a Held,
+}
+
+impl ByteSource for Available<'_> {
+    fn size(&self) -> u64 {
+        match self.content {
+            Content::File(_, size) => *size,
+            Content::Object(_, version) => version.size,
+        }
+    }
+
+    fn bytes(&self, range: Range<u64>) -> Result<Bytes, Need> {
+        if range.end > self.size() {
+            return Err(Need::Beyond);
+        }
+        let length = usize::try_from(range.end - range.start).map_err(|_| Need::Beyond)?;
+        match self.content {
+            Content::File(file, _) => {
+                let mut buffer = BytesMut::zeroed(length);
+                file.read_exact_at(&mut buffer, range.start).map_err(|error| Need::Failed(error.to_string()))?;
+                Ok(buffer.freeze())
+            }
+            Content::Object(snapshot, version) => match snapshot.cached(version, &range, self.held).as_deref() {
+                None => Err(Need::Missing(range)),
+                Some([only]) => Ok(only.clone()),
+                Some(pieces) => Ok(pieces.concat().into()),
+            },
+        }
+    }
+}

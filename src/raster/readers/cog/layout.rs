@@ -1,0 +1,169 @@
+//! How the blocks of one picture of a TIFF lie in the file, and what they are made of.
+
+use super::tiff::{Array, Directory, Endian};
+use crate::raster::DataType;
+
+/// A larger block is left to GDAL, which has its own ways with strips.
+const MOST_BLOCK_BYTES: u64 = 32 << 20;
+
+/// The blocks of one picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    pub width: usize,
+    pub height: usize,
+    /// Columns and rows of a block.
+    pub block: [usize; 2],
+    /// Blocks in a row of them, and rows of blocks.
+    pub grid: [usize; 2],
+    /// Bands in the file.
+    pub samples: usize,
+    /// Bands in one block: all of them, or one.
+    pub samples_per_block: usize,
+    pub cells: Cells,
+    pub codec: Codec,
+    pub predictor: Predictor,
+    pub endian: Endian,
+    pub offsets: Array,
+    pub counts: Array,
+    /// Whether the last row of blocks is cut off: strips are, tiles are not.
+    pub cut_at_bottom: bool,
+}
+
+/// What a cell is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cells {
+    /// A number.
+    Of(DataType),
+    /// A bit of a mask, eight to a byte, rows padded.
+    Bits,
+}
+
+/// How a block is compressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Codec {
+    None,
+    Deflate,
+    Lzw,
+    Jpeg {
+        tables: Vec<u8>,
+        /// Whether the three components are luminance and chrominance.
+        ycbcr: bool,
+    },
+}
+
+/// What was done to a block before it was compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Predictor {
+    None,
+    /// Differences between neighbours.
+    Horizontal,
+    /// The same, by bytes of floats.
+    Floating,
+}
+
+impl Layout {
+    /// The layout of a directory; `None` where it is GDAL's.
+    pub fn of(directory: &Directory, endian: Endian) -> Option<Self> {
+        let samples = usize::from(directory.samples);
+        let bits = uniform(&directory.bits)?;
+        let cells = match (bits, uniform(&directory.formats)?) {
+            (1, _) if samples == 1 => Cells::Bits,
+            (8, 1) => Cells::Of(DataType::U8),
+            (8, 2) => Cells::Of(DataType::I8),
+            (16, 1) => Cells::Of(DataType::U16),
+            (16, 2) => Cells::Of(DataType::I16),
+            (32, 1) => Cells::Of(DataType::U32),
+            (32, 2) => Cells::Of(DataType::I32),
+            (32, 3) => Cells::Of(DataType::F32),
+            (64, 1) => Cells::Of(DataType::U64),
+            (64, 2) => Cells::Of(DataType::I64),
+            (64, 3) => Cells::Of(DataType::F64),
+            _ => return None,
+        };
+        let separate = directory.planar == 2 && samples > 1;
+        let samples_per_block = if separate { 1 } else { samples };
+        let codec = codec(directory, samples_per_block, cells)?;
+        let predictor = match (directory.predictor, cells) {
+            _ if matches!(codec, Codec::None | Codec::Jpeg { .. }) => Predictor::None,
+            (1, _) => Predictor::None,
+            (2, Cells::Of(dtype)) if dtype.is_integer() => Predictor::Horizontal,
+            (3, Cells::Of(DataType::F32 | DataType::F64)) => Predictor::Floating,
+            _ => return None,
+        };
+        let size = |value: u64| usize::try_from(value).ok();
+        let (width, height) = (size(directory.width)?, size(directory.height)?);
+        let block = [size(directory.block[0])?, size(directory.block[1])?];
+        let grid = [width.div_ceil(block[0]), height.div_ceil(block[1])];
+        let planes = if separate { samples } else { 1 };
+        let blocks = (grid[0] as u64).checked_mul(grid[1] as u64)?.checked_mul(planes as u64)?;
+        let layout = Self {
+            width,
+            height,
+            block,
+            grid,
+            samples,
+            samples_per_block,
+            cells,
+            codec,
+            predictor,
+            endian,
+            offsets: directory.offsets,
+            counts: directory.counts,
+            cut_at_bottom: block[0] == width && directory.is_striped,
+        };
+        let fits = directory.fill_order == 1
+            && samples > 0
+            && directory.offsets.count >= blocks
+            && directory.counts.count >= blocks
+            && layout.row_bytes().checked_mul(block[1] as u64)? <= MOST_BLOCK_BYTES;
+        fits.then_some(layout)
+    }
+
+    /// Bytes of a row of a decoded block.
+    fn row_bytes(&self) -> u64 {
+        let cells = (self.block[0] as u64).saturating_mul(self.samples_per_block as u64);
+        match self.cells {
+            Cells::Bits => cells.div_ceil(8),
+            Cells::Of(dtype) => cells.saturating_mul(dtype.size_bytes() as u64),
+        }
+    }
+
+    /// Rows that a block in a row of blocks has.
+    pub fn rows_of(&self, block_row: usize) -> usize {
+        let left = self.height - block_row * self.block[1];
+        if self.cut_at_bottom { left.min(self.block[1]) } else { self.block[1] }
+    }
+
+    /// Bytes that a block decodes to.
+    pub fn bytes_of(&self, block_row: usize) -> usize {
+        usize::try_from(self.row_bytes()).unwrap_or(0) * self.rows_of(block_row)
+    }
+
+    /// The number of a block in the arrays of the file.
+    pub fn index(&self, plane: usize, col: usize, row: usize) -> u64 {
+        ((plane * self.grid[1] + row) * self.grid[0] + col) as u64
+    }
+}
+
+fn codec(directory: &Directory, samples_per_block: usize, cells: Cells) -> Option<Codec> {
+    const YCBCR: u16 = 6;
+    match directory.compression {
+        // What is compressed by nothing else has luminance and chrominance in cells of their own.
+        1 | 5 | 8 | 32946 if directory.photometric == YCBCR => None,
+        1 => Some(Codec::None),
+        5 => Some(Codec::Lzw),
+        8 | 32946 => Some(Codec::Deflate),
+        7 if cells == Cells::Of(DataType::U8) && matches!(samples_per_block, 1 | 3) => {
+            let ycbcr = directory.photometric == YCBCR;
+            (matches!(directory.photometric, 0..=3) || (ycbcr && samples_per_block == 3))
+                .then(|| Codec::Jpeg { tables: directory.jpeg_tables.clone(), ycbcr })
+        }
+        _ => None,
+    }
+}
+
+/// The one value that all have.
+fn uniform(values: &[u16]) -> Option<u16> {
+    let first = *values.first()?;
+    values.iter().all(|value| *value == first).then_some(first)
+}

@@ -1,0 +1,247 @@
+//! The native reader of TIFFs: blocks are fetched, decoded and kept by us.
+//!
+//! What a raster is, its CRS, its bands, its mask, GDAL has said when it opened it, so that both readers mean the same.
+//! Whatever this reader does not know, from a codec to a decimated read, it leaves to GDAL.
+
+mod bytes;
+mod decode;
+mod layout;
+mod read;
+mod tiff;
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use bytes::{Available, Content, Need};
+use layout::Layout;
+use read::{Outcome, WindowRead};
+use tiff::{Tiff, TiffError};
+
+use super::gdal::GdalRaster;
+use crate::cpu::CpuPool;
+use crate::raster::{BandMask, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples};
+use crate::storage::{Held, Known, Location, Want};
+
+/// Bits of `NewSubfileType`.
+const REDUCED: u32 = 1;
+const MASK: u32 = 4;
+
+/// Round trips that reading the structure may take.
+const MOST_ROUNDS: usize = 64;
+
+/// Decoded blocks, of all rasters, bounded in bytes.
+#[derive(Debug, Clone)]
+pub struct BlockCache(Arc<Blocks>);
+
+type Blocks = Cache<BlockKey, Arc<Samples>, BlockWeight>;
+
+/// Tells a block from all others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct BlockKey {
+    /// A picture of an opened file.
+    directory: u32,
+    index: u64,
+}
+
+/// Counts bytes.
+#[derive(Debug, Clone)]
+struct BlockWeight;
+
+impl Weighter<BlockKey, Arc<Samples>> for BlockWeight {
+    fn weight(&self, _: &BlockKey, block: &Arc<Samples>) -> u64 {
+        /// What a block costs besides its cells.
+        const OVERHEAD_BYTES: usize = 128;
+        (block.len() * block.dtype().size_bytes() + OVERHEAD_BYTES) as u64
+    }
+}
+
+impl BlockCache {
+    /// An empty one.
+    #[must_use]
+    pub fn new(capacity_bytes: u64) -> Self {
+        /// Bytes of a usual block: how many there will be about.
+        const USUAL_BYTES: u64 = 256 << 10;
+        let items = usize::try_from(capacity_bytes / USUAL_BYTES).unwrap_or(usize::MAX).max(16);
+        Self(Arc::new(Cache::with_weighter(items, capacity_bytes, BlockWeight)))
+    }
+}
+
+/// A TIFF that is read natively.
+#[derive(Debug)]
+pub struct CogRaster {
+    gdal: GdalRaster,
+    profile: Arc<Profile>,
+    structure: Arc<Structure>,
+    blocks: Arc<Blocks>,
+    pool: CpuPool,
+}
+
+/// The blocks of a file.
+#[derive(Debug)]
+struct Structure {
+    content: Content,
+    /// As in the profile; `None` where a level is GDAL's.
+    levels: Vec<Option<Level>>,
+    /// What a block is made of that the file leaves out, by band.
+    fill: Vec<f64>,
+}
+
+/// The blocks of a level and of its mask, each with the number under which they are in the cache.
+#[derive(Debug)]
+struct Level {
+    pixels: Layout,
+    pixels_id: u32,
+    mask: Option<(Layout, u32)>,
+}
+
+impl CogRaster {
+    /// Takes over what GDAL has opened; gives it back where it is nothing that this reader knows.
+    ///
+    /// # Errors
+    /// When bytes can't be brought.
+    pub async fn over(gdal: GdalRaster, blocks: &BlockCache) -> Result<Result<Self, GdalRaster>, RasterError> {
+        let Some(content) = content(&gdal) else { return Ok(Err(gdal)) };
+        let content = Arc::new(content);
+        let mut held = Held::new();
+        for _ in 0..MOST_ROUNDS {
+            let (carried, file) = (held.clone(), Arc::clone(&content));
+            let read = move || Tiff::read(&Available { content: &file, held: &carried });
+            match gdal.pool().run(read).await? {
+                Ok(tiff) => {
+                    let Ok(content) = Arc::try_unwrap(content) else { return Ok(Err(gdal)) };
+                    return Ok(Self::with_structure(gdal, content, &tiff, blocks));
+                }
+                Err(TiffError::Need(Need::Missing(range))) => bring(&gdal, &content, vec![range], &mut held).await?,
+                Err(TiffError::Need(Need::Beyond | Need::Failed(_)) | TiffError::Malformed(_)) => break,
+            }
+        }
+        Ok(Err(gdal))
+    }
+
+    fn with_structure(
+        gdal: GdalRaster, content: Content, tiff: &Tiff, blocks: &BlockCache,
+    ) -> Result<Self, GdalRaster> {
+        let own = gdal.profile();
+        let levels: Vec<Option<Level>> = (0..own.levels.len()).map(|index| level(own, tiff, index)).collect();
+        if levels.first().is_none_or(Option::is_none) {
+            return Err(gdal);
+        }
+        let fill = own.bands.iter().map(|band| band.nodata.unwrap_or(0.0)).collect();
+        let profile = Arc::new(Profile { reader: "cog", ..own.clone() });
+        let pool = gdal.pool().clone();
+        let structure = Arc::new(Structure { content, levels, fill });
+        Ok(Self { gdal, profile, structure, blocks: Arc::clone(&blocks.0), pool })
+    }
+
+    async fn pixels(&self, request: ReadRequest) -> Result<Pixels, RasterError> {
+        if request.decimation != 1 || self.structure.levels[request.level].is_none() {
+            return self.gdal.read(request).await;
+        }
+        let request = Arc::new(request);
+        let mut held = Held::new();
+        for _ in 0..MOST_ROUNDS {
+            let (structure, profile, blocks) =
+                (Arc::clone(&self.structure), Arc::clone(&self.profile), Arc::clone(&self.blocks));
+            let (request, carried) = (Arc::clone(&request), std::mem::take(&mut held));
+            let job = move || {
+                let Some(level) = &structure.levels[request.level] else { return (Err(String::new()), carried) };
+                let source = Available { content: &structure.content, held: &carried };
+                let (profile, request, fill) = (&*profile, &*request, &structure.fill[..]);
+                let read = WindowRead { profile, level, source, blocks: &blocks, request, fill };
+                (read.run(), carried)
+            };
+            let (outcome, carried) = self.pool.run(job).await?;
+            held = carried;
+            match outcome {
+                Ok(Outcome::Done(pixels)) => return Ok(pixels),
+                Ok(Outcome::Missing(ranges)) => bring(&self.gdal, &self.structure.content, ranges, &mut held).await?,
+                Err(reason) => return Err(RasterError::Read { origin: self.profile.origin.clone(), reason }),
+            }
+        }
+        let reason = format!("it asks for more after {MOST_ROUNDS} round trips");
+        Err(RasterError::Read { origin: self.profile.origin.clone(), reason })
+    }
+}
+
+impl Raster for CogRaster {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn read(&self, request: ReadRequest) -> Future<'_, Pixels> {
+        Box::pin(self.pixels(request))
+    }
+
+    fn know_sources(&self) -> Future<'_, ()> {
+        self.gdal.know_sources()
+    }
+
+    fn is_current(&self) -> Future<'_, bool> {
+        self.gdal.is_current()
+    }
+
+    fn is_remote(&self) -> bool {
+        self.gdal.is_remote()
+    }
+}
+
+/// The bytes behind a raster that is one plain TIFF.
+fn content(gdal: &GdalRaster) -> Option<Content> {
+    if gdal.profile().driver != "GTiff" || gdal.is_warped() {
+        return None;
+    }
+    let snapshot = gdal.snapshot();
+    match snapshot.storage().policy().location(gdal.path()).ok()? {
+        Location::File(path) => {
+            let file = File::open(snapshot.storage().policy().regular_file(&path).ok()??).ok()?;
+            let size = file.metadata().ok()?.len();
+            Some(Content::File(file, size))
+        }
+        Location::Object(object) => match snapshot.known(&object)? {
+            Known::Present(version) => Some(Content::Object(Arc::clone(snapshot), version)),
+            Known::Absent => None,
+        },
+    }
+}
+
+async fn bring(
+    gdal: &GdalRaster, content: &Content, ranges: Vec<std::ops::Range<u64>>, held: &mut Held,
+) -> Result<(), RasterError> {
+    let Content::Object(snapshot, version) = content else { return Ok(()) };
+    let wants = ranges.into_iter().map(|range| Want::Bytes(Arc::clone(version), range)).collect();
+    let brought = snapshot.bring(wants, held).await;
+    brought.map_err(|error| RasterError::Storage { origin: gdal.profile().origin.clone(), error })
+}
+
+/// The directories of a level: its pixels, and its mask where the raster has one in the file.
+fn level(profile: &Profile, tiff: &Tiff, index: usize) -> Option<Level> {
+    static NEXT_ID: AtomicU32 = AtomicU32::new(0);
+    let next_id = || NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    let size = profile.levels[index];
+    let find = |mask: bool| {
+        let kind = if mask { MASK } else { 0 } | if index > 0 { REDUCED } else { 0 };
+        let fits = |directory: &&tiff::Directory| {
+            directory.subfile & (MASK | REDUCED) == kind
+                && (directory.width, directory.height) == (size.width as u64, size.height as u64)
+        };
+        tiff.directories.iter().find(fits).and_then(|directory| Layout::of(directory, tiff.endian))
+    };
+    let pixels = if index == 0 { Layout::of(tiff.directories.first()?, tiff.endian) } else { find(false) }?;
+    let same_cells = profile.bands.iter().all(|band| layout::Cells::Of(band.dtype) == pixels.cells);
+    if pixels.samples != profile.bands.len()
+        || !same_cells
+        || (pixels.width, pixels.height) != (size.width, size.height)
+    {
+        return None;
+    }
+    let mask = if profile.bands.iter().any(|band| band.mask == BandMask::Dataset) {
+        Some((find(true)?, next_id()))
+    } else {
+        None
+    };
+    Some(Level { pixels, pixels_id: next_id(), mask })
+}
