@@ -10,7 +10,7 @@ use cogwheel::config::LayersFile;
 use cogwheel::cpu::CpuPool;
 use cogwheel::encode::{self, Picture, TileFormat};
 use cogwheel::geo::{OutputGrid, TileId};
-use cogwheel::raster::readers::gdal;
+use cogwheel::raster::readers::{Readers, gdal};
 use cogwheel::raster::{Decimation, Mask, Pixels, ReadRequest, Sample, Samples, Window};
 use cogwheel::render::{self, RenderOptions, TileQuery};
 use cogwheel::storage::StorageSettings;
@@ -41,7 +41,8 @@ impl Bench {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let storage = StorageSettings::default();
         let file = runtime.block_on(LayersFile::read(place, &storage)).expect("demo layers");
-        Self { catalog: Catalog::new(file, &pool, storage, None), pool, runtime }
+        let readers = Readers::new(&pool, 256 << 20);
+        Self { catalog: Catalog::new(file, &readers, storage, None), pool, runtime }
     }
 
     fn layer(&self, name: &str) -> Arc<OpenLayer> {

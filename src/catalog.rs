@@ -10,10 +10,8 @@ use tokio::sync::OnceCell;
 
 use crate::color::Colormap;
 use crate::config::{LayerConfig, LayersFile};
-use crate::cpu::CpuPool;
 use crate::geo::lon_lat_to_mercator;
-use crate::raster::readers::cog::{BlockCache, CogRaster};
-use crate::raster::readers::gdal::GdalRaster;
+use crate::raster::readers::Readers;
 use crate::raster::{Decimation, Profile, Raster, RasterError, ReadRequest, Window};
 use crate::storage::{Storage, StorageError, StorageSettings, redacted};
 use crate::{each_samples, raster::Sample};
@@ -35,9 +33,8 @@ pub struct Layer {
     pub id: String,
     /// As configured.
     pub config: LayerConfig,
-    pool: CpuPool,
+    readers: Readers,
     storage: Storage,
-    blocks: BlockCache,
     /// How often its source is checked for a newer version.
     recheck: Option<Duration>,
     current: RwLock<Arc<Generation>>,
@@ -74,13 +71,11 @@ type RangeKey = (usize, Option<u64>);
 impl Catalog {
     /// A catalogue of closed layers; `recheck` is how often an open one is checked for a newer version of its source.
     #[must_use]
-    pub fn new(
-        file: LayersFile, pool: &CpuPool, storage: StorageSettings, blocks: &BlockCache, recheck: Option<Duration>,
-    ) -> Self {
+    pub fn new(file: LayersFile, readers: &Readers, storage: StorageSettings, recheck: Option<Duration>) -> Self {
         let storage = Storage::new(storage, file.policy);
         let layer = |(id, config): (String, LayerConfig)| {
-            let (pool, storage, blocks) = (pool.clone(), storage.clone(), blocks.clone());
-            (id.clone(), Arc::new(Layer { id, config, pool, storage, blocks, recheck, current: RwLock::default() }))
+            let (readers, storage) = (readers.clone(), storage.clone());
+            (id.clone(), Arc::new(Layer { id, config, readers, storage, recheck, current: RwLock::default() }))
         };
         Self { layers: file.layers.into_iter().map(layer).collect() }
     }
@@ -160,11 +155,7 @@ impl Layer {
 
     async fn open_once(&self) -> Result<Arc<OpenLayer>, RasterError> {
         let snapshot = self.storage.snapshot(self.config.access);
-        let raster = GdalRaster::open(&self.pool, snapshot, &self.config.source, self.config.crs.clone()).await?;
-        let raster: Arc<dyn Raster> = match CogRaster::over(raster, &self.blocks).await? {
-            Ok(cog) => Arc::new(cog),
-            Err(gdal) => Arc::new(gdal),
-        };
+        let raster = self.readers.open(snapshot, &self.config.source, self.config.crs.clone()).await?;
         self.check_fit(raster.profile())?;
         tracing::info!(
             layer = self.id,

@@ -9,7 +9,6 @@ use super::{CliError, Setup, say};
 use crate::catalog::OpenLayer;
 use crate::config::{ConfigError, LayerConfig};
 use crate::http::layer_document;
-use crate::raster::readers::gdal::GdalRaster;
 use crate::storage::{Access, Policy, Storage, redacted};
 
 /// Arguments of `info`.
@@ -42,9 +41,9 @@ async fn find(setup: &Setup, target: &str) -> Result<Arc<OpenLayer>, CliError> {
             }
             // Whoever types it allows it, and what lies beside it.
             let storage = Storage::new(setup.settings.storage(), Policy::of_sources([target]));
-            let raster = GdalRaster::open(&setup.pool, storage.snapshot(Access::default()), target, None).await?;
+            let raster = setup.readers.open(storage.snapshot(Access::default()), target, None).await?;
             let config = LayerConfig { source: target.to_owned(), ..LayerConfig::default() };
-            Ok(Arc::new(OpenLayer::new(target.to_owned(), config, Arc::new(raster))))
+            Ok(Arc::new(OpenLayer::new(target.to_owned(), config, raster)))
         }
         other => other,
     }

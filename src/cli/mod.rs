@@ -16,7 +16,7 @@ use crate::catalog::{Catalog, OpenLayer};
 use crate::config::{self, ConfigError, LayersFile, ServerSettings};
 use crate::cpu::CpuPool;
 use crate::raster::RasterError;
-use crate::raster::readers::gdal;
+use crate::raster::readers::{Readers, gdal};
 use crate::render::RenderError;
 use crate::render::options::BadParameter;
 
@@ -136,7 +136,8 @@ fn run(command: Command, layers_file: Option<String>) -> Result<(), CliError> {
         Command::Serve(settings) => settings.clone(),
         Command::Tile(_) | Command::Info(_) | Command::Layers(_) => ServerSettings::from_environment(),
     };
-    gdal::configure(settings.block_cache_mb);
+    let cache = settings.block_cache();
+    gdal::configure(cache.gdal_mb);
     let pool = CpuPool::new(settings.worker_threads(), gdal::prepare_thread)
         .map_err(CliError::io("cannot start worker threads"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -144,7 +145,8 @@ fn run(command: Command, layers_file: Option<String>) -> Result<(), CliError> {
         .enable_all()
         .build()
         .map_err(CliError::io("cannot start the runtime"))?;
-    let setup = Setup { settings, layers_file: config::layers_file(layers_file), pool };
+    let readers = Readers::new(&pool, cache.native_bytes);
+    let setup = Setup { settings, layers_file: config::layers_file(layers_file), readers, pool };
     runtime.block_on(async {
         match command {
             Command::Serve(_) => serve::run(setup).await,
@@ -159,13 +161,14 @@ fn run(command: Command, layers_file: Option<String>) -> Result<(), CliError> {
 struct Setup {
     settings: ServerSettings,
     layers_file: String,
+    readers: Readers,
     pool: CpuPool,
 }
 
 impl Setup {
     async fn catalog(&self) -> Result<Catalog, CliError> {
         let file = LayersFile::read(&self.layers_file, &self.settings.storage()).await?;
-        Ok(Catalog::new(file, &self.pool, self.settings.storage(), self.settings.recheck()))
+        Ok(Catalog::new(file, &self.readers, self.settings.storage(), self.settings.recheck()))
     }
 
     async fn layer(&self, name: &str) -> Result<Arc<OpenLayer>, CliError> {

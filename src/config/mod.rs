@@ -6,4 +6,4 @@ mod layers;
 mod server;
 
 pub use layers::{ConfigError, LayerConfig, LayersFile, Nodata};
-pub use server::{LOG_VARIABLE, ServerSettings, layers_file, on_lambda};
+pub use server::{BlockCacheSizes, LOG_VARIABLE, ServerSettings, layers_file, on_lambda};

@@ -52,6 +52,15 @@ pub struct ServerSettings {
     pub threads: Option<u16>,
 }
 
+/// Memory for decoded blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockCacheSizes {
+    /// GDAL's own.
+    pub gdal_mb: u32,
+    /// That of the native readers.
+    pub native_bytes: u64,
+}
+
 impl ServerSettings {
     /// What holds when neither flag nor environment says anything.
     #[must_use]
@@ -76,6 +85,13 @@ impl ServerSettings {
             cache_bytes: u64::from(self.storage_cache_mb) << 20,
             deadline: Duration::from_secs(self.request_timeout_s),
         }
+    }
+
+    /// How the memory for decoded blocks is shared: a quarter of it is GDAL's, which reads what the native readers do not.
+    #[must_use]
+    pub fn block_cache(&self) -> BlockCacheSizes {
+        let gdal_mb = self.block_cache_mb.div_ceil(4);
+        BlockCacheSizes { gdal_mb, native_bytes: u64::from(self.block_cache_mb - gdal_mb) << 20 }
     }
 
     /// How often a layer is checked for a newer version.

@@ -21,7 +21,7 @@ use cogwheel::catalog::Catalog;
 use cogwheel::config::LayersFile;
 use cogwheel::cpu::CpuPool;
 use cogwheel::http::{AppState, HttpSettings, build_app};
-use cogwheel::raster::readers::gdal;
+use cogwheel::raster::readers::{Readers, gdal};
 use cogwheel::storage::StorageSettings;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
@@ -54,6 +54,11 @@ fn runtime() -> &'static Runtime {
 fn pool() -> CpuPool {
     static POOL: OnceLock<CpuPool> = OnceLock::new();
     POOL.get_or_init(|| CpuPool::new(4, gdal::prepare_thread).unwrap()).clone()
+}
+
+fn readers() -> Readers {
+    static READERS: OnceLock<Readers> = OnceLock::new();
+    READERS.get_or_init(|| Readers::new(&pool(), u64::from(BLOCK_CACHE_MB) << 20)).clone()
 }
 
 /// A running application.
@@ -92,7 +97,7 @@ impl Setup {
             cache_bytes: self.cache_bytes,
             deadline: self.timeout,
         };
-        let catalog = Catalog::new(file, &pool(), storage, self.recheck);
+        let catalog = Catalog::new(file, &readers(), storage, self.recheck);
         Maps(build_app(AppState::new(catalog, pool(), settings)))
     }
 }

@@ -9,7 +9,6 @@ mod layout;
 mod read;
 mod tiff;
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -197,7 +196,7 @@ fn content(gdal: &GdalRaster) -> Option<Content> {
     let snapshot = gdal.snapshot();
     match snapshot.storage().policy().location(gdal.path()).ok()? {
         Location::File(path) => {
-            let file = File::open(snapshot.storage().policy().regular_file(&path).ok()??).ok()?;
+            let file = snapshot.storage().policy().open_file(&path).ok()??.ok()?;
             let size = file.metadata().ok()?.len();
             Some(Content::File(file, size))
         }
