@@ -211,6 +211,13 @@ impl Raster for GdalRaster {
         Box::pin(self.pixels(request))
     }
 
+    fn read_now(&self, request: &ReadRequest) -> Option<Result<Pixels, RasterError>> {
+        if self.is_remote() {
+            return None;
+        }
+        self.source.attempt_now(|opened| read::window(opened, &self.profile, &self.coverage, request))
+    }
+
     fn know_sources(&self) -> Future<'_, ()> {
         Box::pin(async move {
             let path = self.source.path.clone();

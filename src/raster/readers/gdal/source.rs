@@ -120,6 +120,17 @@ impl Source {
         }
     }
 
+    /// Runs a job on this thread, a worker's; `None` when it misses bytes.
+    pub fn attempt_now<T>(
+        &self, job: impl FnOnce(&Opened) -> Result<T, RasterError>,
+    ) -> Option<Result<T, RasterError>> {
+        let (result, run) = Run::new(&self.snapshot, Held::new()).of(|| self.with_dataset(job));
+        match run.failure {
+            Some(failure) => Some(Err(self.failed(failure))),
+            None => run.wants.is_empty().then_some(result),
+        }
+    }
+
     /// Brings what an attempt missed.
     pub async fn bring(&self, wants: Vec<Want>, held: &mut Held) -> Result<(), RasterError> {
         let asked = |want: &Want| match want {
