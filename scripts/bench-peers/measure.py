@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import re
+import resource
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +23,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass
 class Figures:
-    """Of one measurement. Times in ms, sizes in bytes."""
+    """Of one measurement. Times in ms, sizes in bytes; `others` is the share of the machine's CPU that others took."""
 
     tiles_per_s: float
     p50: float
@@ -29,15 +31,18 @@ class Figures:
     cpu: float
     memory: int
     tile_bytes: float
+    others: float
 
 
 def figures(server, tiles, seconds, folder):
     """Warms the server up with every tile once, then measures it under wrk."""
     with PeakMemory(server) as memory:
         warm_up(server, tiles)
-        before = cpu_seconds(server)
+        server_before, ours_before, machine_before = cpu_seconds(server), own_cpu_seconds(), machine_cpu_seconds()
         result = wrk(server, tiles, seconds, folder)
-        cpu = cpu_seconds(server) - before
+        cpu = cpu_seconds(server) - server_before
+        ours = own_cpu_seconds() - ours_before
+        machine = machine_cpu_seconds() - machine_before
     requests = result["requests"]
     if not requests or result["failed"]:
         raise NotSupported(f"{result['failed']} of {requests} requests failed under load")
@@ -48,6 +53,7 @@ def figures(server, tiles, seconds, folder):
         cpu=cpu * 1e3 / requests,
         memory=memory.peak,
         tile_bytes=result["bytes"] / requests,
+        others=max(machine - cpu - ours, 0) / (result["duration"] / 1e6 * os.cpu_count()),
     )
 
 
@@ -59,9 +65,15 @@ def warm_up(server, tiles):
 
 def check(status, body):
     if status != 200:
-        raise NotSupported(f"status {status}: {body[:200].decode(errors='replace').strip()}")
+        raise NotSupported(f"status {status}: {words(body)}")
     if not body.startswith(PNG):
-        raise NotSupported(f"no PNG: {body[:200].decode(errors='replace').strip()}")
+        raise NotSupported(f"no PNG: {words(body)}")
+
+
+def words(body):
+    """The end of an error's text, without tags, fit for a cell of a table."""
+    text = re.sub(r"<[^>]*>", " ", body.decode(errors="replace"))
+    return " ".join(text.replace("|", " ").split())[-160:]
 
 
 def wrk(server, tiles, seconds, folder):
@@ -103,6 +115,19 @@ def stat(pid):
 def cpu_seconds(server):
     """User and system time."""
     return sum(int(fields[11]) + int(fields[12]) for fields in map(stat, members(server)) if fields) / TICKS
+
+
+def own_cpu_seconds():
+    """Ours and of wrk. A server's time is added to its parent's only when it ends."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def machine_cpu_seconds():
+    """All that ran on any core: user, nice, system, interrupts."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split(maxsplit=8)[1:8]]
+    user, nice, system, _idle, _iowait, interrupts, soft_interrupts = fields
+    return (user + nice + system + interrupts + soft_interrupts) / TICKS
 
 
 class PeakMemory:
@@ -149,16 +174,19 @@ def kilobytes(pid, file, name):
 
 
 def pictures(server, tiles):
-    """Tiles as arrays of RGBA. They were chosen to have data, so an empty one is a mistake."""
-    return [picture(server, tile) for tile in tiles]
+    """Tiles as arrays of RGBA. They were chosen to have data, so a transparent one is a mistake."""
+    taken = [picture(server, tile) for tile in tiles]
+    if np.ptp(np.stack(taken)[..., :3]) == 0:
+        raise NotSupported("all pictures are the same colour")
+    return taken
 
 
 def picture(server, tile):
     status, body = server.get(tile)
     check(status, body)
     pixels = np.asarray(Image.open(io.BytesIO(body)).convert("RGBA"))
-    if not pixels[..., 3].any() or np.ptp(pixels[..., :3]) == 0:
-        raise NotSupported(f"tile {tile} is empty")
+    if not pixels[..., 3].any():
+        raise NotSupported(f"tile {tile} is transparent")
     return pixels
 
 

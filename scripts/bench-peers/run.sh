@@ -9,9 +9,9 @@ cache="$here/../../target/bench-peers"
 python="$cache/venv/bin/python"
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# As root only: what needs sudo is for the user to decide.
-apt_install() {
-    have apt-get && [ "$(id -u)" = 0 ] || return 1
+# As root only: what needs sudo is for the user to decide. A subshell, so that the trap runs at its end.
+apt_install() (
+    have apt-get && [ "$(id -u)" = 0 ] || exit 1
     echo "installing $*"
     # Debian starts a web server as soon as it is installed; this file forbids it (policy-rc.d of invoke-rc.d(8)).
     policy=/usr/sbin/policy-rc.d
@@ -21,11 +21,15 @@ apt_install() {
         chmod +x "$policy"
     fi
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-}
+)
 
-have wrk || apt_install wrk || { echo "wrk is not here, and nothing can be measured without it: install it (apt, dnf and brew have it)." >&2; exit 1; }
-{ have mapserv && have nginx; } || apt_install cgi-mapserver nginx ||
+if ! have wrk && ! apt_install wrk; then
+    echo "Nothing can be measured without wrk: install it (apt, dnf and brew have it), then try again." >&2
+    exit 1
+fi
+if ! { have mapserv && have nginx; } && ! apt_install cgi-mapserver nginx; then
     echo "MapServer is left out: it needs mapserv and nginx (Debian: cgi-mapserver, nginx)." >&2
+fi
 
 if [ ! -e "$cache/venv/installed" ] || [ "$here/requirements.txt" -nt "$cache/venv/installed" ]; then
     echo "installing TiTiler"
@@ -36,4 +40,4 @@ if [ ! -e "$cache/venv/installed" ] || [ "$here/requirements.txt" -nt "$cache/ve
 fi
 
 "$python" "$here/make_data.py" "$cache/data"
-"$python" "$here/bench.py" "$@"
+exec "$python" "$here/bench.py" "$@"

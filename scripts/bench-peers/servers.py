@@ -103,14 +103,13 @@ def mapserver(dataset, folder, block_cache_mb):
     mapfile.write_text(mapserver_map(dataset))
     (folder / "mapserver.conf").write_text("CONFIG\n  ENV\n  END\nEND\n")
     environment = {
-        "MS_MAPFILE": str(mapfile),
         "MAPSERVER_CONFIG_FILE": str(folder / "mapserver.conf"),
         "GDAL_CACHEMAX": str(block_cache_mb),
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     }
     with socket.create_server(("127.0.0.1", 0)) as fastcgi:
         config = folder / "nginx.conf"
-        config.write_text(nginx_config(folder, port, fastcgi.getsockname()[1]))
+        config.write_text(nginx_config(folder, port, fastcgi.getsockname()[1], mapfile))
         log = folder / "mapserver.log"
         commands = [["mapserv"]] * WORKERS + [["nginx", "-p", folder, "-c", config]]
         with processes(commands, log, environment, stdin=fastcgi) as started:
@@ -123,6 +122,7 @@ def mapserver_path(tile):
 
 
 def mapserver_map(dataset):
+    """The map file. zlib's level 1 nearly doubles MapServer's tiles/s; pictures are some 10 % larger, those of the DEM 60 %."""
     # DEFER keeps the raster open from one request to the next.
     processing = ["RESAMPLE=BILINEAR", "CLOSE_CONNECTION=DEFER"]
     classes = ""
@@ -137,7 +137,6 @@ def mapserver_map(dataset):
   SIZE 256 256
   EXTENT -20037508 -20037508 20037508 20037508
   IMAGETYPE "png"
-  TRANSPARENT ON
   PROJECTION "epsg:3857" END
   OUTPUTFORMAT
     NAME "png"
@@ -145,6 +144,7 @@ def mapserver_map(dataset):
     MIMETYPE "image/png"
     IMAGEMODE RGBA
     TRANSPARENT ON
+    FORMATOPTION "COMPRESSION=1"
   END
   LAYER
     NAME "bench"
@@ -168,7 +168,7 @@ def terrain_classes(low, high):
         yield "    END"
 
 
-def nginx_config(folder, port, fastcgi_port):
+def nginx_config(folder, port, fastcgi_port, mapfile):
     """One process. Keeps connections as long as wrk does, and no answer goes through a file."""
     return f"""daemon off;
 master_process off;
@@ -191,6 +191,7 @@ http {{
       fastcgi_pass 127.0.0.1:{fastcgi_port};
       fastcgi_param REQUEST_METHOD $request_method;
       fastcgi_param QUERY_STRING $query_string;
+      fastcgi_param MS_MAPFILE {mapfile};
     }}
   }}
 }}

@@ -3,7 +3,6 @@
 //! What a raster is, its CRS, its bands, its mask, GDAL has said when it opened it, so that both readers mean the same.
 //! Whatever this reader does not know, from a codec to a decimated read, it leaves to GDAL.
 
-mod bytes;
 mod decode;
 mod layout;
 mod read;
@@ -15,14 +14,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use bytes::{Available, Content, Need};
 use layout::Layout;
 use read::{Outcome, WindowRead};
 use tiff::{Tiff, TiffError};
 
+use super::bytes::{Available, Content, Need};
 use super::gdal::GdalRaster;
 use crate::raster::{BandMask, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples};
-use crate::storage::{Held, Known, Location, Want};
+use crate::storage::{Held, Want};
 
 /// Bits of `NewSubfileType`.
 const REDUCED: u32 = 1;
@@ -215,18 +214,7 @@ fn content(gdal: &GdalRaster) -> Option<Content> {
     if gdal.profile().driver != "GTiff" || gdal.is_warped() {
         return None;
     }
-    let snapshot = gdal.snapshot();
-    match snapshot.storage().policy().location(gdal.path()).ok()? {
-        Location::File(path) => {
-            let file = snapshot.storage().policy().open_file(&path).ok()??.ok()?;
-            let size = file.metadata().ok()?.len();
-            Some(Content::File(file, size))
-        }
-        Location::Object(object) => match snapshot.known(&object)? {
-            Known::Present(version) => Some(Content::Object(Arc::clone(snapshot), version)),
-            Known::Absent => None,
-        },
-    }
+    Content::open(gdal.snapshot(), gdal.snapshot().storage().policy().location(gdal.path()).ok()?)
 }
 
 async fn bring(
