@@ -131,6 +131,16 @@ impl CellMap {
         (extent[0] <= extent[2]).then_some((extent, size))
     }
 
+    /// Whether every pixel of the cell at a column and row of the block has a position.
+    pub fn is_finite(&self, col: usize, row: usize) -> bool {
+        match &self.cell(col / CELL_PX, row / CELL_PX).points {
+            Points::Outside => false,
+            Points::Lattice { cols, rows, .. } | Points::Exact { cols, rows } => {
+                cols.iter().chain(rows).all(|position| position.is_finite())
+            }
+        }
+    }
+
     fn cell(&self, col: usize, row: usize) -> &Cell {
         &self.cells[row * CELLS + col]
     }

@@ -10,6 +10,7 @@ mod mapping;
 mod mode;
 mod nearest;
 mod per_pixel;
+mod phases;
 mod plan;
 mod separable;
 mod sums;

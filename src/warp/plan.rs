@@ -1,7 +1,7 @@
 //! What a block reads: which level, and which window of it for which part of the block.
 
 use super::mapping::{Axis, Mapping, Projector, wraps};
-use super::{KernelChoice, Resampling, kernel};
+use super::{KernelChoice, Resampling, kernel, phases};
 use crate::geo::{CrsError, OutputGrid};
 use crate::raster::{Level, Profile};
 
@@ -146,8 +146,12 @@ impl BlockPlan {
             }
             Mapping::Cells(cells) => cells.extent(rect)?,
         };
-        let (col, width) = span(kernel::reached(self.resampling, left, right, size_x), self.size.width, self.wraps)?;
-        let (row, height) = span(kernel::reached(self.resampling, top, bottom, size_y), self.size.height, false)?;
+        let reached = match &self.mapping {
+            Mapping::Cells(_) if self.resampling.interpolates() => phases::reached,
+            Mapping::Cells(_) | Mapping::Separable { .. } => kernel::reached,
+        };
+        let (col, width) = span(reached(self.resampling, left, right, size_x), self.size.width, self.wraps)?;
+        let (row, height) = span(reached(self.resampling, top, bottom, size_y), self.size.height, false)?;
         Some(SourceWindow { col, row, width, height })
     }
 }

@@ -50,7 +50,7 @@ pub fn fill<T: Filterable>(
                 let (left, taps) = across.of(col);
                 if *valid > 0 {
                     let taps = [left..left + taps.len(), first..first + weights.len()];
-                    sums::clamp_to_taps(taps, values, source, pixel);
+                    sums::clamp_to_taps(taps, values, source, 0, pixel);
                 }
             }
         }

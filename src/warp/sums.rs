@@ -1,8 +1,11 @@
 //! What a kernel sums in: types, rounding, and the limits of its results.
 
+use std::cell::RefCell;
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::Resampling;
+use super::phases::Phases;
 use crate::raster::{DataType, Pixels};
 
 /// The floating-point type in which a kernel sums: `f32` holds 16-bit values exactly, `f64` the rest.
@@ -13,6 +16,8 @@ pub trait Accumulator: Copy + Default + Send + Sync + 'static {
     fn to_f64(self) -> f64;
     /// `self + a * b`.
     fn add_product(self, a: Self, b: Self) -> Self;
+    /// Gives the tables of weights that this thread keeps.
+    fn with_tables<R>(job: impl FnOnce(&mut Vec<Rc<Phases<Self>>>) -> R) -> R;
     /// The mean of what is valid: `self / share`, and `self` as it is where everything is, so that holes elsewhere
     /// change nothing.
     fn share_of(self, share: Self) -> Self;
@@ -29,6 +34,12 @@ impl Accumulator for f32 {
     fn add_product(self, a: Self, b: Self) -> Self {
         self + a * b
     }
+    fn with_tables<R>(job: impl FnOnce(&mut Vec<Rc<Phases<Self>>>) -> R) -> R {
+        thread_local! {
+            static TABLES: RefCell<Vec<Rc<Phases<f32>>>> = const { RefCell::new(Vec::new()) };
+        }
+        TABLES.with_borrow_mut(job)
+    }
     fn share_of(self, share: Self) -> Self {
         if (share - 1.0).abs() < 1e-6 { self } else { self / share }
     }
@@ -43,6 +54,12 @@ impl Accumulator for f64 {
     }
     fn add_product(self, a: Self, b: Self) -> Self {
         self + a * b
+    }
+    fn with_tables<R>(job: impl FnOnce(&mut Vec<Rc<Phases<Self>>>) -> R) -> R {
+        thread_local! {
+            static TABLES: RefCell<Vec<Rc<Phases<f64>>>> = const { RefCell::new(Vec::new()) };
+        }
+        TABLES.with_borrow_mut(job)
     }
     fn share_of(self, share: Self) -> Self {
         if (share - 1.0).abs() < 1e-14 { self } else { self / share }
@@ -62,8 +79,10 @@ pub fn must_clamp<T: Filterable>(resampling: Resampling) -> bool {
 }
 
 /// Keeps one output pixel between the smallest and largest valid source pixel under its taps, band by band.
-pub fn clamp_to_taps<T: Filterable>([cols, rows]: [Range<usize>; 2], values: &[T], source: &Pixels, pixel: &mut [T]) {
-    for (band, sample) in pixel.iter_mut().enumerate() {
+pub fn clamp_to_taps<T: Filterable>(
+    [cols, rows]: [Range<usize>; 2], values: &[T], source: &Pixels, first_band: usize, pixel: &mut [T],
+) {
+    for (band, sample) in (first_band..).zip(pixel) {
         let mut range: Option<[T; 2]> = None;
         for at in rows.clone().flat_map(|row| cols.clone().map(move |col| row * source.width + col)) {
             if source.mask.is_valid(at, band, source.bands) {
@@ -121,5 +140,22 @@ macro_rules! filterable_by_f64 {
     )*};
 }
 
-filterable_by_f32!(u8 + 1024 + 1024.5, i8 + 1024 + 1024.5, u16 + 131_072 + 131_072.5, i16 + 131_072 + 131_072.5);
+impl Filterable for u8 {
+    type Acc = f32;
+    fn load(self) -> f32 {
+        f32::from(self)
+    }
+    /// Adds a number whose last digit is the unit: the whole number is in the lowest bits, without a conversion. What is
+    /// half is rounded up, and what is less than 1/16384 below.
+    #[expect(clippy::cast_possible_truncation, reason = "the lowest byte is asked for")]
+    fn store(value: f32) -> Self {
+        const UNIT: f32 = (1 << 23) as f32;
+        const HALF_UP: f32 = 1.0 / 16384.0;
+        let value = if value > 0.0 { value } else { 0.0 };
+        let value = if value < 255.0 { value } else { 255.0 };
+        (value + HALF_UP + UNIT).to_bits() as Self
+    }
+}
+
+filterable_by_f32!(i8 + 1024 + 1024.5, u16 + 131_072 + 131_072.5, i16 + 131_072 + 131_072.5);
 filterable_by_f64!(u32, i32, u64, i64, f32, f64);

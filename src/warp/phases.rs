@@ -1,0 +1,229 @@
+//! Weights along one axis for positions that are anything: looked up by the fraction of the position.
+//!
+//! Positions are snapped to 1/1024 of a source pixel, footprints to 1/64: far below what the positions themselves are
+//! exact to. A snapped position and footprint decide everything, so a pixel is the same in whatever tile it lies.
+
+use std::rc::Rc;
+
+use super::Resampling;
+use super::kernel;
+use super::sums::Accumulator;
+
+/// Steps between one source pixel and the next.
+const PHASES: usize = 1024;
+const PHASES_LOG2: u32 = PHASES.ilog2();
+
+/// Steps of the footprint, a source pixel.
+const SIZE_STEPS: f64 = 64.0;
+
+/// Longer kernels are not tabled: their sums cost more than their weights.
+const MOST_TABLED: usize = 12;
+
+/// Tables that a thread keeps, each of up to 100 KB.
+const TABLES_KEPT: usize = 16;
+
+/// A position in 1/1024 source pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapped(i64);
+
+/// Rounds to the nearest step. Nothing sensible comes of what is not finite.
+#[expect(clippy::cast_precision_loss, reason = "positions are far below 2^41")]
+#[expect(clippy::cast_possible_wrap, reason = "both have the same exponent")]
+pub fn snap(position: f64) -> Snapped {
+    // Adding it leaves the whole number in the lowest bits: `round` is a call on older processors.
+    const SHIFTER: f64 = (3_u64 << 51) as f64;
+    Snapped((position * PHASES as f64 + SHIFTER).to_bits() as i64 - SHIFTER.to_bits() as i64)
+}
+
+impl Snapped {
+    /// The source pixel in which it is.
+    fn pixel(self) -> i64 {
+        self.0 >> PHASES_LOG2
+    }
+
+    /// How far into it.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1023")]
+    fn phase(self) -> usize {
+        (self.0 & (PHASES as i64 - 1)) as usize
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "positions are far below 2^41")]
+    fn position(self) -> f64 {
+        self.0 as f64 / PHASES as f64
+    }
+}
+
+/// A footprint in whole steps; at native resolution kernels have one width.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+fn steps(resampling: Resampling, size: f64) -> u32 {
+    let size = if resampling == Resampling::Average { size } else { kernel::widening(size) };
+    (size * SIZE_STEPS).round().max(1.0) as u32
+}
+
+fn size_of(steps: u32) -> f64 {
+    f64::from(steps) / SIZE_STEPS
+}
+
+/// First and last source pixel that positions from `low` to `high` need.
+pub fn reached(resampling: Resampling, low: f64, high: f64, size: f64) -> [i64; 2] {
+    kernel::reached(resampling, snap(low).position(), snap(high).position(), size_of(steps(resampling, size)))
+}
+
+/// The weights of a kernel for one footprint, by the fraction of the position.
+#[derive(Debug)]
+pub struct Phases<A> {
+    resampling: Resampling,
+    steps: u32,
+    /// Weights of a position in the table; behind the last that is one there are zeros. `None` when they are in none.
+    pub stride: Option<usize>,
+    /// By phase: the first source pixel, counted from that of the position, and how many there are.
+    spans: Vec<(i16, u16)>,
+    /// By phase, `most` each, normalised.
+    weights: Vec<A>,
+}
+
+impl<A: Accumulator> Phases<A> {
+    /// Those of a footprint, from the tables that this thread keeps.
+    pub fn of(resampling: Resampling, size: f64) -> Rc<Self> {
+        let steps = steps(resampling, if size.is_finite() { size } else { 1.0 });
+        A::with_tables(|tables| {
+            let kept = tables.iter().position(|table| (table.resampling, table.steps) == (resampling, steps));
+            let table = match kept {
+                Some(index) => tables.remove(index),
+                None => Rc::new(Self::new(resampling, steps)),
+            };
+            tables.truncate(TABLES_KEPT - 1);
+            tables.insert(0, Rc::clone(&table));
+            table
+        })
+    }
+
+    fn new(resampling: Resampling, steps: u32) -> Self {
+        let (mut spans, mut all, mut raw) = (Vec::with_capacity(PHASES), Vec::new(), Vec::new());
+        for phase in 0..PHASES {
+            raw.clear();
+            let first = weights(resampling, steps, Snapped(i64::try_from(phase).unwrap_or(0)), &mut raw);
+            spans.push((i16::try_from(first).unwrap_or(i16::MIN), u16::try_from(raw.len()).unwrap_or(u16::MAX)));
+            if raw.len() > MOST_TABLED {
+                return Self { resampling, steps, stride: None, spans: Vec::new(), weights: Vec::new() };
+            }
+            all.push(raw.clone());
+        }
+        let stride = match all.iter().map(Vec::len).max().unwrap_or(0) {
+            0..=2 => 2,
+            3 | 4 => 4,
+            more => more,
+        };
+        let mut table = vec![A::default(); PHASES * stride];
+        for (to, from) in table.chunks_exact_mut(stride).zip(&all) {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = A::from_f64(*from));
+        }
+        Self { resampling, steps, stride: Some(stride), spans, weights: table }
+    }
+
+    /// The table, if it has so many weights a position.
+    pub fn table<const TAPS: usize>(&self) -> Option<Table<'_, A, TAPS>> {
+        let weights = self.weights.as_chunks::<TAPS>().0.first_chunk::<PHASES>()?;
+        let spans = self.spans.first_chunk::<PHASES>()?;
+        (self.stride == Some(TAPS)).then_some(Table { spans, weights })
+    }
+
+    /// The first source pixel of a position, how many have a weight, and where the weights are; `None` when they are in
+    /// no table.
+    pub fn at(&self, position: Snapped) -> Option<(i64, usize, &[A])> {
+        let (phase, stride) = (position.phase(), self.stride?);
+        let (first, count) = self.spans[phase];
+        Some((position.pixel() + i64::from(first), usize::from(count), &self.weights[phase * stride..][..stride]))
+    }
+
+    /// The weights of a position inside `start..start + length`, normalised; gives the first source pixel.
+    pub fn clipped(&self, position: Snapped, start: i64, length: usize, out: &mut Clipped<A>) -> i64 {
+        out.raw.clear();
+        let first = weights(self.resampling, self.steps, position, &mut out.raw);
+        let kept = kernel::clip(first, &out.raw, start, length);
+        let total: f64 = out.raw[kept.clone()].iter().sum();
+        out.weights.clear();
+        if total > 0.0 {
+            out.weights.extend(out.raw[kept.clone()].iter().map(|weight| A::from_f64(weight / total)));
+        }
+        first + i64::try_from(kept.start).unwrap_or(0)
+    }
+}
+
+/// The table of a kernel with few weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Table<'a, A, const TAPS: usize> {
+    spans: &'a [(i16, u16); PHASES],
+    weights: &'a [[A; TAPS]; PHASES],
+}
+
+impl<'a, A, const TAPS: usize> Table<'a, A, TAPS> {
+    /// The first source pixel of a position, and the weights from there on.
+    pub fn at(&self, position: Snapped) -> (i64, &'a [A; TAPS]) {
+        let phase = position.phase();
+        (position.pixel() + i64::from(self.spans[phase].0), &self.weights[phase])
+    }
+}
+
+/// Weights that no table has.
+#[derive(Debug, Default)]
+pub struct Clipped<A> {
+    raw: Vec<f64>,
+    pub weights: Vec<A>,
+}
+
+/// Normalised weights of a position; gives the first source pixel.
+fn weights(resampling: Resampling, steps: u32, position: Snapped, out: &mut Vec<f64>) -> i64 {
+    let first = kernel::taps(resampling, position.position(), size_of(steps), out);
+    let total: f64 = out.iter().sum();
+    out.iter_mut().for_each(|weight| *weight /= total);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn pixel_centres_and_edges_are_where_they_are() {
+        for position in [0.0, 0.5, 7.5, 1e6 + 0.5, -3.0, -2.5] {
+            assert_eq!(snap(position).position(), position);
+        }
+        assert_eq!((snap(-0.25).pixel(), snap(-0.25).phase()), (-1, 768));
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_says_what_the_kernel_says(position in -10.0..10.0f64, size in 0.01..4.0f64, which in 0..4usize) {
+            let resampling =
+                [Resampling::Bilinear, Resampling::Cubic, Resampling::Lanczos, Resampling::Average][which];
+            let phases = Phases::<f64>::of(resampling, size);
+            prop_assume!(phases.stride.is_some());
+            let snapped = snap(position);
+            prop_assert!((snapped.position() - position).abs() <= 0.5 / 1024.0);
+            let mut expected = Vec::new();
+            let first = kernel::taps(resampling, snapped.position(), size_of(steps(resampling, size)), &mut expected);
+            let total: f64 = expected.iter().sum();
+            let (own_first, count, weights) = phases.at(snapped).unwrap();
+            prop_assert_eq!((own_first, count), (first, expected.len()));
+            for (weight, expected) in weights.iter().zip(&expected) {
+                prop_assert!((weight - expected / total).abs() < 1e-12);
+            }
+            prop_assert!(weights[count..].iter().all(|weight| *weight == 0.0));
+        }
+
+        #[test]
+        fn what_is_reached_holds_every_weight(low in -5.0..5.0f64, span in 0.0..3.0f64, size in 0.01..4.0f64) {
+            for resampling in [Resampling::Bilinear, Resampling::Cubic, Resampling::Lanczos, Resampling::Average] {
+                let [first, last] = reached(resampling, low, low + span, size);
+                for position in [low, low + span / 2.0, low + span] {
+                    let mut weights = Vec::new();
+                    let from = super::weights(resampling, steps(resampling, size), snap(position), &mut weights);
+                    prop_assert!(from >= first && from + i64::try_from(weights.len()).unwrap() - 1 <= last);
+                }
+            }
+        }
+    }
+}
