@@ -89,19 +89,15 @@ fn jpeg(layout: &Layout, block_row: usize, tables: &[u8], ycbcr: bool, raw: &[u8
     let damaged = |error: String| Damaged(error);
     let stream = with_tables(tables, raw);
     let (width, height) = (layout.block[0], layout.rows_of(block_row));
-    let space = match (layout.samples_per_block, ycbcr) {
-        (1, _) => ColorSpace::Luma,
-        (_, true) => ColorSpace::RGB,
-        // Components that are colours already are taken as they are.
-        (_, false) => ColorSpace::YCbCr,
-    };
-    let options = DecoderOptions::default()
-        .set_max_width(width)
-        .set_max_height(height)
-        .set_strict_mode(true)
-        .jpeg_set_out_colorspace(space);
+    let options = DecoderOptions::default().set_max_width(width).set_max_height(height).set_strict_mode(true);
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(stream), options);
     decoder.decode_headers().map_err(|error| damaged(format!("{error:?}")))?;
+    let stored = decoder.input_colorspace().unwrap_or(ColorSpace::Unknown);
+    let space = match (stored, ycbcr) {
+        (ColorSpace::YCbCr, true) => ColorSpace::RGB,
+        (stored, _) => stored,
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(space));
     let expected = width * height * layout.samples_per_block;
     if decoder.dimensions() != Some((width, height)) || decoder.output_buffer_size() != Some(expected) {
         return Err(damaged("its JPEG is of another size".to_owned()));
