@@ -160,7 +160,8 @@ fn copy<T: Sample>(layout: &Layout, window: Window, bands: &[usize], placed: &Pl
     let cols = left.max(window.col)..(left + layout.block[0]).min(window.col + window.width);
     let rows = top.max(window.row)..(top + layout.rows_of(placed.row)).min(window.row + window.height);
     let per_block = layout.samples_per_block;
-    let whole = bands.len() == per_block && bands.iter().enumerate().all(|(index, band)| index == *band);
+    let is_plane = per_block == 1 && layout.samples > 1;
+    let whole = !is_plane && bands.len() == per_block && bands.iter().enumerate().all(|(index, band)| index == *band);
     for row in rows {
         let from = ((row - top) * layout.block[0] + cols.start - left) * per_block;
         let from = &cells[from..from + cols.len() * per_block];
@@ -171,10 +172,10 @@ fn copy<T: Sample>(layout: &Layout, window: Window, bands: &[usize], placed: &Pl
             continue;
         }
         for (index, band) in bands.iter().enumerate() {
-            let sample = if per_block == 1 { 0 } else { *band };
-            if per_block == 1 && *band != placed.plane && layout.samples > 1 {
+            if is_plane && *band != placed.plane {
                 continue;
             }
+            let sample = if is_plane { 0 } else { *band };
             let values = from[sample..].iter().step_by(per_block);
             to[index..].iter_mut().step_by(bands.len()).zip(values).for_each(|(to, value)| *to = *value);
         }
