@@ -80,6 +80,9 @@ impl Layout {
             (64, 3) => Cells::Of(DataType::F64),
             _ => return None,
         };
+        if !is_stored_as_it_is(directory.photometric) {
+            return None;
+        }
         let separate = directory.planar == 2 && samples > 1;
         let samples_per_block = if separate { 1 } else { samples };
         let codec = codec(directory, samples_per_block, cells)?;
@@ -160,6 +163,15 @@ fn codec(directory: &Directory, samples_per_block: usize, cells: Cells) -> Optio
         }
         _ => None,
     }
+}
+
+/// Whether GDAL gives the cells of such a picture as they are: it makes RGB of CMYK, CIE L*a*b* and the like. Luminance
+/// and chrominance are a matter of the codec.
+fn is_stored_as_it_is(photometric: u16) -> bool {
+    const WHITE_IS_ZERO: u16 = 0;
+    const MASK: u16 = 4;
+    const YCBCR: u16 = 6;
+    matches!(photometric, WHITE_IS_ZERO..=MASK | YCBCR)
 }
 
 /// The one value that all have.
