@@ -22,7 +22,7 @@ use tiff::{Tiff, TiffError};
 
 use super::gdal::GdalRaster;
 use crate::cpu::CpuPool;
-use crate::raster::{BandMask, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples};
+use crate::raster::{Band, BandMask, DataType, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples};
 use crate::storage::{Held, Known, Location, Want};
 
 /// Bits of `NewSubfileType`.
@@ -129,6 +129,10 @@ impl CogRaster {
         if levels.first().is_none_or(Option::is_none) {
             return Err(gdal);
         }
+        let has_mask = own.bands.iter().any(|band| band.mask == BandMask::Dataset);
+        if own.bands.iter().any(has_inexact_nodata) || (has_mask && has_mask_beside(&gdal)) {
+            return Err(gdal);
+        }
         let fill = own.bands.iter().map(|band| band.nodata.unwrap_or(0.0)).collect();
         let profile = Arc::new(Profile { reader: "cog", ..own.clone() });
         let pool = gdal.pool().clone();
@@ -188,6 +192,13 @@ impl Raster for CogRaster {
     }
 }
 
+/// Whether an `f64` may not be the nodata value of a band: what is sparse could not be made of it.
+fn has_inexact_nodata(band: &Band) -> bool {
+    /// Up to here each whole number is an `f64`.
+    const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+    matches!(band.dtype, DataType::I64 | DataType::U64) && band.nodata.is_some_and(|value| value.abs() >= MOST_EXACT)
+}
+
 /// The bytes behind a raster that is one plain TIFF.
 fn content(gdal: &GdalRaster) -> Option<Content> {
     if gdal.profile().driver != "GTiff" || gdal.is_warped() {
@@ -204,6 +215,17 @@ fn content(gdal: &GdalRaster) -> Option<Content> {
             Known::Present(version) => Some(Content::Object(Arc::clone(snapshot), version)),
             Known::Absent => None,
         },
+    }
+}
+
+/// Whether there is a file with a mask beside the raster: that one counts, not one inside.
+fn has_mask_beside(gdal: &GdalRaster) -> bool {
+    let (snapshot, path) = (gdal.snapshot(), format!("{}.msk", gdal.path()));
+    let policy = snapshot.storage().policy();
+    match policy.location(&path) {
+        Ok(Location::File(path)) => policy.open_file(&path).is_ok_and(|opened| opened.is_some()),
+        Ok(Location::Object(object)) => matches!(snapshot.known(&object), Some(Known::Present(_))),
+        Err(_) => false,
     }
 }
 
@@ -227,7 +249,8 @@ fn level(profile: &Profile, tiff: &Tiff, index: usize) -> Option<Level> {
             directory.subfile & (MASK | REDUCED) == kind
                 && (directory.width, directory.height) == (size.width as u64, size.height as u64)
         };
-        tiff.directories.iter().find(fits).and_then(|directory| Layout::of(directory, tiff.endian))
+        // The first one is the raster, whatever it says of itself.
+        tiff.directories.iter().skip(1).find(fits).and_then(|directory| Layout::of(directory, tiff.endian))
     };
     let pixels = if index == 0 { Layout::of(tiff.directories.first()?, tiff.endian) } else { find(false) }?;
     let same_cells = profile.bands.iter().all(|band| layout::Cells::Of(band.dtype) == pixels.cells);
@@ -238,7 +261,12 @@ fn level(profile: &Profile, tiff: &Tiff, index: usize) -> Option<Level> {
         return None;
     }
     let mask = if profile.bands.iter().any(|band| band.mask == BandMask::Dataset) {
-        Some((find(true)?, next_id()))
+        let mask = find(true)?;
+        // One for each band, and anything else that is no plain mask, is GDAL's.
+        if mask.samples != 1 || !matches!(mask.cells, layout::Cells::Bits | layout::Cells::Of(DataType::U8)) {
+            return None;
+        }
+        Some((mask, next_id()))
     } else {
         None
     };
