@@ -118,7 +118,7 @@ impl Layout {
             && samples > 0
             && directory.offsets.count >= blocks
             && directory.counts.count >= blocks
-            && layout.row_bytes().checked_mul(block[1] as u64)? <= MOST_BLOCK_BYTES;
+            && layout.row_cells_bytes().checked_mul(block[1] as u64)? <= MOST_BLOCK_BYTES;
         fits.then_some(layout)
     }
 
@@ -131,6 +131,14 @@ impl Layout {
         }
     }
 
+    /// Memory that a row of a block takes: a bit takes a byte.
+    fn row_cells_bytes(&self) -> u64 {
+        match self.cells {
+            Cells::Bits => self.block[0] as u64,
+            Cells::Of(_) => self.row_bytes(),
+        }
+    }
+
     /// Rows that a block in a row of blocks has.
     pub fn rows_of(&self, block_row: usize) -> usize {
         let left = self.height - block_row * self.block[1];
@@ -140,6 +148,18 @@ impl Layout {
     /// Bytes that a block decodes to.
     pub fn bytes_of(&self, block_row: usize) -> usize {
         usize::try_from(self.row_bytes()).unwrap_or(0) * self.rows_of(block_row)
+    }
+
+    /// Bytes of the file that a block may be made of: no compression makes it much longer. What follows is not read,
+    /// whatever the file says of its length.
+    pub fn most_bytes_of(&self, block_row: usize) -> u64 {
+        /// Of tables, profiles and the like.
+        const MOST_EXTRA_BYTES: u64 = 1 << 20;
+        let decoded = self.bytes_of(block_row) as u64;
+        match self.codec {
+            Codec::None => decoded,
+            _ => decoded.saturating_mul(2).saturating_add(MOST_EXTRA_BYTES),
+        }
     }
 
     /// The number of a block in the arrays of the file.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::bytes::{Available, Need};
+use super::bytes::{Available, ByteSource, Need};
 use super::decode;
 use super::layout::Layout;
 use super::tiff::{Array, TiffError};
@@ -50,10 +50,10 @@ impl WindowRead<'_> {
         let alpha = self.profile.bands.iter().position(|band| band.is_alpha);
         let alpha = alpha.filter(|_| first.mask == BandMask::Alpha && self.request.nodata.is_none());
         let wanted: Vec<usize> = bands.iter().copied().chain(alpha).collect();
-        let placed = self.placed(&self.level.pixels, self.level.pixels_id, &wanted, &mut missing)?;
+        let placed = self.placed(&self.level.pixels, self.level.pixels_id, self.fill, &wanted, &mut missing)?;
         let mask = match &self.level.mask {
             Some((layout, id)) if first.mask == BandMask::Dataset && self.request.nodata.is_none() => {
-                Some((layout, self.placed(layout, *id, &[0], &mut missing)?))
+                Some((layout, self.placed(layout, *id, &[0.0], &[0], &mut missing)?))
             }
             _ => None,
         };
@@ -93,7 +93,7 @@ impl WindowRead<'_> {
 
     /// The blocks that the window touches, of the planes that hold the bands.
     fn placed(
-        &self, layout: &Layout, id: u32, bands: &[usize], missing: &mut Vec<std::ops::Range<u64>>,
+        &self, layout: &Layout, id: u32, fill: &[f64], bands: &[usize], missing: &mut Vec<std::ops::Range<u64>>,
     ) -> Result<Vec<Placed>, String> {
         let Window { col, row, width, height } = self.request.window;
         let span = |start: usize, length: usize, block: usize| start / block..(start + length).div_ceil(block);
@@ -106,7 +106,7 @@ impl WindowRead<'_> {
         for plane in planes {
             for row in rows.clone() {
                 for col in cols.clone() {
-                    match self.block(layout, id, plane, col, row) {
+                    match self.block(layout, id, fill, [plane, col, row]) {
                         Ok(cells) => all.push(Placed { col, row, plane, cells }),
                         Err(Need::Missing(range)) => missing.push(range),
                         Err(Need::Beyond) => return Err("a block is beyond the end of the file".to_owned()),
@@ -118,8 +118,10 @@ impl WindowRead<'_> {
         Ok(all)
     }
 
-    /// A block, from the cache or decoded.
-    fn block(&self, layout: &Layout, id: u32, plane: usize, col: usize, row: usize) -> Result<Arc<Samples>, Need> {
+    /// A block, from the cache or decoded; `fill` is what one is made of that the file leaves out, by band.
+    fn block(
+        &self, layout: &Layout, id: u32, fill: &[f64], [plane, col, row]: [usize; 3],
+    ) -> Result<Arc<Samples>, Need> {
         let index = layout.index(plane, col, row);
         let key = BlockKey { directory: id, index };
         self.blocks.get_or_insert_with(&key, || {
@@ -128,16 +130,31 @@ impl WindowRead<'_> {
                 Err(TiffError::Need(need)) => Err(need),
                 Err(TiffError::Malformed(reason)) => Err(Need::Failed(reason.to_owned())),
             };
-            let (offset, count) = (number(layout.offsets)?, number(layout.counts)?);
-            if offset == 0 || count == 0 {
-                let fill = if layout.samples_per_block == 1 { &self.fill[plane..=plane] } else { self.fill };
-                let fill = if layout.cells == super::layout::Cells::Bits { &[0.0] } else { fill };
-                return Ok(Arc::new(decode::sparse(layout, row, fill)));
+            match (number(layout.offsets)?, number(layout.counts)?) {
+                (offset, 0) if offset == 0 || !layout.cut_at_bottom => {
+                    let fill = if layout.samples_per_block == 1 { &fill[plane..=plane] } else { fill };
+                    Ok(Arc::new(decode::sparse(layout, row, fill)))
+                }
+                // A strip of no length is as long as its cells are, for GDAL. A block without a place is nothing at all.
+                (0, _) | (_, 0) => Err(Need::Failed("a block is nowhere, or of no length".to_owned())),
+                (offset, count) if offset.saturating_add(count) > self.source.size() => Err(Need::Beyond),
+                (offset, count) => {
+                    let raw = self.source.bytes(offset..offset + count.min(layout.most_bytes_of(row)))?;
+                    decoded(layout, row, &raw).map(Arc::new).map_err(|damaged| Need::Failed(damaged.to_string()))
+                }
             }
-            let raw = super::bytes::ByteSource::bytes(&self.source, offset..offset.saturating_add(count))?;
-            decode::block(layout, row, &raw).map(Arc::new).map_err(|damaged| Need::Failed(damaged.to_string()))
         })
     }
+}
+
+/// The cells of a block. Some writers give the last strip all of its rows, though the picture ends before.
+fn decoded(layout: &Layout, row: usize, raw: &[u8]) -> Result<Samples, decode::Damaged> {
+    decode::block(layout, row, raw).or_else(|damaged| {
+        if layout.rows_of(row) == layout.block[1] {
+            return Err(damaged);
+        }
+        decode::block(&Layout { cut_at_bottom: false, ..layout.clone() }, row, raw).map_err(|_| damaged)
+    })
 }
 
 /// The cells of a window, of some bands, interleaved.
