@@ -21,6 +21,8 @@ mod caching;
 mod categorical;
 mod cli;
 mod configuration;
+mod conformance;
+mod corruption;
 mod cors_gzip;
 mod failing_sources;
 mod geotransforms;
