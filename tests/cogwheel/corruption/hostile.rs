@@ -149,6 +149,7 @@ fn read_apart(path: &str) -> Result<(), String> {
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "corruption::hostile::the_process_that_reads", "--ignored", "--nocapture"])
         .env(FILE, path)
+        .env("RUST_BACKTRACE", "0")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
