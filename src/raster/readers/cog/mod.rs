@@ -5,7 +5,11 @@
 
 mod bytes;
 mod decode;
+mod jpeg_scan;
 mod layout;
+mod lerc;
+mod pictures;
+mod predictor;
 mod read;
 mod tiff;
 

@@ -69,6 +69,8 @@ pub struct Directory {
     pub offsets: Array,
     pub counts: Array,
     pub jpeg_tables: Vec<u8>,
+    /// The parameters of LERC.
+    pub lerc: Vec<u16>,
 }
 
 /// An array of whole numbers somewhere in the file.
@@ -214,6 +216,7 @@ impl<S: ByteSource> Fields<'_, S> {
             offsets: array(offsets)?,
             counts: array(counts)?,
             jpeg_tables: self.tables()?,
+            lerc: self.small_values(50674, 0)?,
         })
     }
 
