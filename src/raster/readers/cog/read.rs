@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::bytes::{Available, Need};
+use super::super::bytes::{Available, Need};
 use super::decode;
 use super::layout::Layout;
 use super::tiff::{Array, TiffError};
@@ -134,7 +134,7 @@ impl WindowRead<'_> {
                 let fill = if layout.cells == super::layout::Cells::Bits { &[0.0] } else { fill };
                 return Ok(Arc::new(decode::sparse(layout, row, fill)));
             }
-            let raw = super::bytes::ByteSource::bytes(&self.source, offset..offset.saturating_add(count))?;
+            let raw = super::super::bytes::ByteSource::bytes(&self.source, offset..offset.saturating_add(count))?;
             decode::block(layout, row, &raw).map(Arc::new).map_err(|damaged| Need::Failed(damaged.to_string()))
         })
     }

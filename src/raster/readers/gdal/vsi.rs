@@ -11,6 +11,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::storage::{Held, Known, Location, Object, Refusal, Snapshot, StorageError, Version, Want};
 
 /// Names of files beside a raster. In an object store they are looked for only where the layer says so.
@@ -23,12 +25,21 @@ const NEVER_THERE: [&str; 6] = [".aux", ".tab", ".tfw", ".wld", ".rrd", ".imd"];
 #[derive(Debug)]
 pub struct Run {
     snapshot: Arc<Snapshot>,
+    /// A file that GDAL is shown in another form.
+    shown: Option<Shown>,
     /// Bytes brought for it.
     pub held: Held,
     /// What was missing.
     pub wants: Vec<Want>,
     /// The first thing that failed.
     pub failure: Option<StorageError>,
+}
+
+/// The text that GDAL is shown in the place of a file's own.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub path: String,
+    pub text: Bytes,
 }
 
 thread_local! {
@@ -38,7 +49,12 @@ thread_local! {
 impl Run {
     /// A run over a snapshot with the bytes brought so far.
     pub fn new(snapshot: &Arc<Snapshot>, held: Held) -> Self {
-        Self { snapshot: Arc::clone(snapshot), held, wants: Vec::new(), failure: None }
+        Self { snapshot: Arc::clone(snapshot), shown: None, held, wants: Vec::new(), failure: None }
+    }
+
+    /// The same, with a file in another form.
+    pub fn showing(self, shown: Option<Shown>) -> Self {
+        Self { shown, ..self }
     }
 
     /// Runs a job of GDAL's; outside a run nothing can be opened.
@@ -129,6 +145,7 @@ pub struct OpenFile {
 enum Content {
     File(File),
     Object(Arc<Version>),
+    Shown(Bytes),
 }
 
 /// Asks for a path without opening it. What may not be opened is as good as absent.
@@ -160,6 +177,11 @@ impl OpenFile {
             return None;
         }
         in_run(|run| match run.locate(path) {
+            _ if run.shown.as_ref().is_some_and(|shown| shown.path == path) => {
+                let text = run.shown.as_ref()?.text.clone();
+                let size = text.len() as u64;
+                Some(Self::new(Content::Shown(text), size))
+            }
             Ok(Location::File(path)) => Self::in_file_system(run, &path),
             Ok(Location::Object(object)) => Self::in_store(run, object),
             Err(refusal) => {
@@ -229,6 +251,11 @@ impl OpenFile {
         }
         let range = offset..offset + wanted as u64;
         let read = in_run(|run| match &self.content {
+            Content::Shown(text) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX);
+                buffer[..wanted].copy_from_slice(&text[start..start + wanted]);
+                true
+            }
             Content::File(file) => match file.read_exact_at(&mut buffer[..wanted], offset) {
                 Ok(()) => true,
                 Err(error) => {
