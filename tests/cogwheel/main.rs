@@ -20,6 +20,7 @@ mod alpha;
 mod caching;
 mod categorical;
 mod cli;
+mod codecs;
 mod configuration;
 mod cors_gzip;
 mod failing_sources;

@@ -127,3 +127,149 @@ fn unpacked(bytes: &[u8], width: usize, rows: usize) -> Vec<u8> {
     let rows = bytes.chunks_exact(row_bytes).take(rows);
     rows.flat_map(|row| (0..width).map(move |col| bit(row, col))).collect()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops where it can't go on")]
+mod tests {
+    use super::super::super::bytes::{ByteSource, Need};
+    use super::super::tiff::{Endian, Tiff};
+    use super::*;
+    use crate::each_samples;
+    use bytes::Bytes;
+    use rstest::rstest;
+
+    struct File(Bytes);
+
+    impl ByteSource for File {
+        fn size(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn bytes(&self, range: std::ops::Range<u64>) -> Result<Bytes, Need> {
+            let end = usize::try_from(range.end).unwrap();
+            if end > self.0.len() {
+                Err(Need::Beyond)
+            } else {
+                Ok(self.0.slice(usize::try_from(range.start).unwrap()..end))
+            }
+        }
+    }
+
+    fn fixture(name: &str) -> Bytes {
+        let path = format!("{}/tests/fixtures/codecs/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read(path).unwrap().into()
+    }
+
+    /// The layout of a fixture, and the bytes of its first block.
+    fn first_block(name: &str) -> (Layout, Bytes) {
+        let file = File(fixture(&format!("{name}.tif")));
+        let tiff = Tiff::read(&file).unwrap();
+        let layout = Layout::of(&tiff.directories[0], tiff.endian).unwrap();
+        let number = |array: super::super::tiff::Array, endian: Endian| array.get(&file, endian, 0).unwrap();
+        let (offset, count) = (number(layout.offsets, tiff.endian), number(layout.counts, tiff.endian));
+        let raw = file.bytes(offset..offset + count).unwrap();
+        (layout, raw)
+    }
+
+    fn bytes(samples: &Samples) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        each_samples!(samples, values => values.iter().for_each(|value| value.write_le(&mut bytes)));
+        bytes
+    }
+
+    /// What the fixture's pixels are in its first block.
+    fn expected(name: &str, layout: &Layout) -> Vec<u8> {
+        let Cells::Of(dtype) = layout.cells else { return Vec::new() };
+        let (size, own) = (dtype.size_bytes(), layout.samples_per_block);
+        let pixel = layout.samples * size;
+        let rows = fixture(&format!("{name}.bin"));
+        let rows = rows.chunks_exact(layout.width * pixel).take(layout.block[1]);
+        let first = |row: &[u8]| {
+            row.chunks_exact(pixel).take(layout.block[0]).flat_map(|p| p[..own * size].to_vec()).collect::<Vec<_>>()
+        };
+        rows.flat_map(first).collect()
+    }
+
+    #[rstest]
+    #[case("zstd_rgb_predictor", 0)]
+    #[case("zstd_f32_predictor", 0)]
+    #[case("zstd_i16_planar_big", 0)]
+    #[case("zstd_strips", 0)]
+    #[case("deflate_rgb", 0)]
+    #[case("webp_lossless_rgb", 0)]
+    #[case("webp_lossless_rgba", 0)]
+    #[case("webp_lossy_rgb", 0)]
+    #[case("webp_lossy_rgba", 0)]
+    #[case("webp_lossy_opaque_rgba", 0)]
+    #[case("lerc_f32_nan", 0)]
+    #[case("lerc_f32_nan_by_band", 0)]
+    #[case("lerc_i16_interleaved", 0)]
+    #[case("lerc_deflate_f64", 0)]
+    #[case("lerc_zstd_u16_planar", 0)]
+    #[case("lerc_mask_alpha", 0)]
+    #[case("jpeg_420", 3)]
+    #[case("jpeg_422", 3)]
+    #[case("jpeg_444", 2)]
+    #[case("jpeg_rgb", 1)]
+    fn a_block_has_the_cells_that_libtiff_finds_in_it(#[case] name: &str, #[case] tolerance: u8) {
+        let (layout, raw) = first_block(name);
+        let (cells, expected) = (bytes(&block(&layout, 0, &raw).unwrap()), expected(name, &layout));
+        assert_eq!(cells.len(), expected.len());
+        let worst = cells.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(worst <= Some(tolerance), "{name} differs by {worst:?}");
+    }
+
+    /// Nothing is half decoded, and nothing gets larger than its layout.
+    #[rstest]
+    fn a_block_that_is_cut_off_or_of_another_size_is_damaged(
+        #[values(
+            "zstd_rgb_predictor",
+            "deflate_rgb",
+            "webp_lossless_rgba",
+            "webp_lossy_rgb",
+            "lerc_f32_nan",
+            "lerc_deflate_f64",
+            "lerc_zstd_u16_planar",
+            "jpeg_420",
+            "jpeg_tables"
+        )]
+        name: &str,
+    ) {
+        let (layout, raw) = first_block(name);
+        for cut in [0, 1, raw.len() / 2, raw.len() - 20] {
+            assert!(block(&layout, 0, &raw[..cut]).is_err(), "{name} of {cut} bytes");
+        }
+        for (width, height) in [(1, 0), (0, 1), (-1, 0), (0, -1)] {
+            let side = |length: usize, more: isize| length.checked_add_signed(more).unwrap();
+            let other = [side(layout.block[0], width), side(layout.block[1], height)];
+            let other = Layout { block: other, ..layout.clone() };
+            assert!(block(&other, 0, &raw).is_err(), "{name} as {:?}", other.block);
+        }
+        let fewer = Layout { samples: 2, samples_per_block: 2, ..layout };
+        assert!(block(&fewer, 0, &raw).is_err(), "{name} with two bands");
+    }
+
+    #[rstest]
+    fn whatever_a_bit_says_nothing_panics(
+        #[values(
+            "zstd_rgb_predictor",
+            "deflate_rgb",
+            "webp_lossless_rgba",
+            "webp_lossy_rgba",
+            "lerc_f32_nan_by_band",
+            "lerc_i16_interleaved",
+            "jpeg_422",
+            "jpeg_tables"
+        )]
+        name: &str,
+    ) {
+        let (layout, raw) = first_block(name);
+        for bit in 0..raw.len() * 8 {
+            let mut flipped = raw.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(cells) = block(&layout, 0, &flipped) {
+                assert_eq!(cells.len(), layout.block[0] * layout.block[1] * layout.samples_per_block);
+            }
+        }
+    }
+}

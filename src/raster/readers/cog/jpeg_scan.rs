@@ -337,3 +337,59 @@ impl Bits<'_> {
         if self.at < self.stream.len() { Ok(self.at) } else { Err(cut_off()) }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops where it can't go on")]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    /// The stream at the end of a fixture that holds nothing else behind its directory.
+    fn stream(name: &str) -> Vec<u8> {
+        let path = format!("{}/tests/fixtures/codecs/{name}.tif", env!("CARGO_MANIFEST_DIR"));
+        let file = std::fs::read(path).unwrap();
+        let start = file.windows(3).position(|bytes| bytes == [0xff, 0xd8, 0xff]).unwrap();
+        file[start..].to_vec()
+    }
+
+    const END: usize = 2;
+
+    #[rstest]
+    fn what_is_all_there_passes(#[values("jpeg_420", "jpeg_422", "jpeg_444", "jpeg_rgb", "jpeg_restarts")] name: &str) {
+        check(&stream(name)).unwrap();
+    }
+
+    /// Decoders paint what is missing grey when the data ends with the marker of its end.
+    #[rstest]
+    fn data_that_ends_too_early_is_found_wherever_it_ends(
+        #[values("jpeg_420", "jpeg_422", "jpeg_444", "jpeg_rgb", "jpeg_restarts")] name: &str,
+    ) {
+        let whole = stream(name);
+        let data = whole.windows(2).rposition(|bytes| bytes == [0xff, 0xda]).unwrap() + 14;
+        for end in data..whole.len() - END {
+            let cut = [&whole[..end], &[0xff, 0xd9]].concat();
+            assert!(check(&cut).is_err(), "{name}: {end} of {} bytes", whole.len());
+        }
+    }
+
+    #[test]
+    fn data_that_ends_too_late_and_restarts_out_of_order_are_found() {
+        let whole = stream("jpeg_420");
+        let (data, end) = whole.split_at(whole.len() - END);
+        assert!(check(&[data, &[1, 2, 3], end].concat()).is_err());
+        let mut restarts = stream("jpeg_restarts");
+        let second = restarts.windows(2).position(|bytes| bytes == [0xff, 0xd1]).unwrap();
+        restarts[second + 1] = 0xd2;
+        assert!(check(&restarts).is_err());
+    }
+
+    #[rstest]
+    #[case::nothing(&[])]
+    #[case::no_scan(&[0xff, 0xd8, 0xff, 0xd9])]
+    #[case::a_segment_without_an_end(&[0xff, 0xd8, 0xff, 0xc4, 0xff])]
+    #[case::a_scan_without_a_frame(&[0xff, 0xd8, 0xff, 0xda, 0, 3, 0, 0xff, 0xd9])]
+    #[case::more_codes_than_can_be(&[0xff, 0xd8, 0xff, 0xc4, 0, 22, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3])]
+    fn what_is_no_jpeg_is_damaged(#[case] bytes: &[u8]) {
+        assert!(check(bytes).is_err());
+    }
+}

@@ -63,15 +63,9 @@ pub enum LercWrapping {
 }
 
 impl Codec {
-    /// Its name where the GDAL that is compiled in has not got it: nothing but this reader reads such blocks.
-    pub fn beyond_gdal(&self) -> Option<&'static str> {
-        match self {
-            Self::Zstd => Some("ZSTD"),
-            Self::Webp => Some("WebP"),
-            Self::Lerc(LercWrapping::Zstd) => Some("LERC_ZSTD"),
-            Self::None | Self::Deflate | Self::Lzw | Self::Jpeg { .. } => None,
-            Self::Lerc(LercWrapping::None | LercWrapping::Deflate) => None,
-        }
+    /// Whether the GDAL that is compiled in has not got it: nothing but this reader reads such blocks.
+    pub fn is_beyond_gdal(&self) -> bool {
+        matches!(self, Self::Zstd | Self::Webp | Self::Lerc(LercWrapping::Zstd))
     }
 }
 

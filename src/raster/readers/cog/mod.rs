@@ -1,12 +1,14 @@
 //! The native reader of TIFFs: blocks are fetched, decoded and kept by us.
 //!
 //! What a raster is, its CRS, its bands, its mask, GDAL has said when it opened it, so that both readers mean the same.
-//! Whatever this reader does not know, from a codec to a decimated read, it leaves to GDAL.
+//! Whatever this reader does not know, from a codec to a decimated read, it leaves to GDAL; but GDAL has not got all
+//! codecs, and of those only this reader makes cells, decimated ones too.
 
 mod decode;
 mod jpeg_scan;
 mod layout;
 mod lerc;
+mod parts;
 mod pictures;
 mod predictor;
 mod read;
@@ -24,7 +26,7 @@ use tiff::{Tiff, TiffError};
 
 use super::bytes::{Available, Content, Need};
 use super::gdal::GdalRaster;
-use crate::raster::{BandMask, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples};
+use crate::raster::{BandMask, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples, Window};
 use crate::storage::{Held, Want};
 
 /// Bits of `NewSubfileType`.
@@ -101,6 +103,14 @@ struct Level {
     mask: Option<(Layout, u32)>,
 }
 
+impl Level {
+    /// Whether GDAL can't make cells of its blocks.
+    fn is_beyond_gdal(&self) -> bool {
+        let mask = self.mask.iter().map(|(layout, _)| layout);
+        mask.chain([&self.pixels]).any(|layout| layout.codec.is_beyond_gdal())
+    }
+}
+
 impl CogRaster {
     /// Takes over what GDAL has opened; gives it back where it is nothing that this reader knows.
     ///
@@ -140,9 +150,20 @@ impl CogRaster {
     }
 
     async fn pixels(&self, request: ReadRequest) -> Result<Pixels, RasterError> {
-        if self.native.level(&request).is_none() {
-            return self.gdal.read(request).await;
+        let Some(level) = self.native.level(&request) else { return self.gdal.read(request).await };
+        let windows = self.native.parts(level, &request);
+        if windows.len() == 1 {
+            return self.part(request).await;
         }
+        let mut parts = Vec::with_capacity(windows.len());
+        for window in windows {
+            parts.push((window, self.part(ReadRequest { window, ..request.clone() }).await?));
+        }
+        let stitched = self.gdal.pool().run(move || parts::stitch(request.window, parts)).await?;
+        stitched.ok_or_else(|| self.native.failed("its parts do not fit together".to_owned()))
+    }
+
+    async fn part(&self, request: ReadRequest) -> Result<Pixels, RasterError> {
         let request = Arc::new(request);
         let mut held = Held::new();
         for _ in 0..MOST_ROUNDS {
@@ -163,7 +184,12 @@ impl CogRaster {
 impl Native {
     /// Where a request is read from, unless by GDAL.
     fn level(&self, request: &ReadRequest) -> Option<&Level> {
-        self.levels[request.level].as_ref().filter(|_| request.decimation == 1)
+        self.levels[request.level].as_ref().filter(|level| request.decimation == 1 || level.is_beyond_gdal())
+    }
+
+    /// The windows in which a request is read.
+    fn parts(&self, level: &Level, request: &ReadRequest) -> Vec<Window> {
+        parts::split(&level.pixels, self.profile.levels[request.level], request)
     }
 
     /// One attempt with the bytes that are there.
@@ -190,8 +216,9 @@ impl Raster for CogRaster {
     }
 
     fn read_now(&self, request: &ReadRequest) -> Option<Result<Pixels, RasterError>> {
-        if self.native.level(request).is_none() {
-            return self.gdal.read_now(request);
+        let Some(level) = self.native.level(request) else { return self.gdal.read_now(request) };
+        if self.native.parts(level, request).len() > 1 {
+            return None;
         }
         match self.native.attempt(request, &Held::new()) {
             Ok(Outcome::Done(pixels)) => Some(Ok(pixels)),

@@ -6,6 +6,7 @@
 
 mod coverage;
 mod dataset;
+mod disguise;
 mod ffi;
 mod files;
 mod profile;
@@ -161,25 +162,25 @@ impl GdalRaster {
     }
 
     /// The workers that it runs on.
-    #[must_use] 
+    #[must_use]
     pub fn pool(&self) -> &CpuPool {
         &self.pool
     }
 
     /// The objects that it is made of.
-    #[must_use] 
+    #[must_use]
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.source.snapshot
     }
 
     /// As GDAL opens it.
-    #[must_use] 
+    #[must_use]
     pub fn path(&self) -> &str {
         &self.source.path
     }
 
     /// Whether it is another grid than the file's own, made of ground control points.
-    #[must_use] 
+    #[must_use]
     pub fn is_warped(&self) -> bool {
         self.is_warped
     }
