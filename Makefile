@@ -1,7 +1,7 @@
 # What people and CI run. `make demo` and `make test` need nothing but cargo: they install the rest.
 # Everything uses the release profile, so that GDAL is compiled once (about 10 minutes on two cores, the first time).
 
-.PHONY: demo test lint page-test bench fmt setup
+.PHONY: demo test lint page-test bench bench-peers fmt setup
 
 # The demo layers on a map at http://127.0.0.1:8080
 demo: setup
@@ -24,6 +24,11 @@ page-test: setup
 # The stages of a tile, one by one (docs/PERFORMANCE.md)
 bench: setup
 	cargo bench
+
+# Beside TiTiler and MapServer on the same tiles, some 10 minutes (PEERS=--quick: 5); needs python3, and wrk or apt as root
+bench-peers: setup
+	cargo build --release
+	sh scripts/bench-peers/run.sh $(PEERS)
 
 fmt:
 	cargo fmt

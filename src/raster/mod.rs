@@ -26,6 +26,10 @@ pub trait Raster: Send + Sync {
     /// Reads a window of one level.
     fn read(&self, request: ReadRequest) -> Future<'_, Pixels>;
 
+    /// Reads it on the worker thread that calls this, if everything for it is at hand; `None` when something has to be
+    /// waited for.
+    fn read_now(&self, request: &ReadRequest) -> Option<Result<Pixels, RasterError>>;
+
     /// Finds out [`Profile::source_decimation`].
     fn know_sources(&self) -> Future<'_, ()>;
 

@@ -58,7 +58,7 @@ fn mask_by_value<T: Sample>(values: &[T], nodata: &[Option<f64>]) -> Option<Vec<
     // A value that the type cannot hold never occurs.
     let wanted: Vec<Option<T>> = nodata
         .iter()
-        .map(|value| value.map(T::from_f64).filter(|typed| same(typed.to_f64(), value.unwrap_or(f64::NAN), T::DTYPE)))
+        .map(|value| value.map(T::from_f64).filter(|typed| equals(typed.to_f64(), value.unwrap_or(f64::NAN), T::DTYPE)))
         .collect();
     let mut mask = vec![255; values.len()];
     let mut any = false;
@@ -67,7 +67,7 @@ fn mask_by_value<T: Sample>(values: &[T], nodata: &[Option<f64>]) -> Option<Vec<
             let invalid = match T::DTYPE {
                 DataType::F32 | DataType::F64 => {
                     let value = value.to_f64();
-                    !value.is_finite() || wanted.is_some_and(|wanted| same(value, wanted.to_f64(), T::DTYPE))
+                    !value.is_finite() || wanted.is_some_and(|wanted| equals(value, wanted.to_f64(), T::DTYPE))
                 }
                 _ => wanted.is_some_and(|wanted| *value == wanted),
             };
@@ -81,7 +81,8 @@ fn mask_by_value<T: Sample>(values: &[T], nodata: &[Option<f64>]) -> Option<Vec<
 }
 
 /// Equal up to the rounding of a float's last digits (GDAL's `ARE_REAL_EQUAL` uses the same two units).
-fn same(a: f64, b: f64, dtype: DataType) -> bool {
+#[must_use]
+pub fn equals(a: f64, b: f64, dtype: DataType) -> bool {
     let epsilon = match dtype {
         DataType::F32 => f64::from(f32::EPSILON),
         DataType::F64 => f64::EPSILON,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 pub use options::{RenderOptions, Style, TileQuery};
+use paint::Brush;
 pub use point::{PointValues, point};
 
 use crate::catalog::OpenLayer;
@@ -21,6 +22,9 @@ use crate::warp::{self, BlockPlan, Part, Target, blocks};
 
 /// Cells that are read at once, in bytes, where reading waits for a network.
 const WAVE_BYTES: usize = 4 << 20;
+
+/// Parts that one worker makes in one go.
+const MOST_PARTS_AT_ONCE: usize = 16;
 
 /// A finished tile.
 #[derive(Debug, Clone)]
@@ -50,64 +54,110 @@ pub enum RenderError {
     Encode(#[from] EncodeError),
 }
 
-/// Renders one tile of a layer.
+/// Renders one tile of a layer: in one go on one worker where everything is at hand, else part by part, as it comes.
 ///
 /// # Errors
 /// When the source can't be read. "No data here" is a tile, not an error.
 pub async fn tile(
     pool: &CpuPool, layer: &Arc<OpenLayer>, tile: TileId, options: RenderOptions,
 ) -> Result<Tile, RenderError> {
-    let Some(pixels) = read(pool, layer, tile, &options).await? else { return empty(layer, &options) };
-    if pixels.is_empty() && options.format == TileFormat::Png && options.return_mask {
+    if !layer.profile().bounds.intersects(tile.lon_lat_bounds()) {
         return empty(layer, &options);
     }
-    let style = paint::Brush::prepare(layer, &options).await?;
-    let (format, size_px) = (options.format, options.size_px);
-    let encode = move || match format {
-        TileFormat::Npy => Ok(Some(encode::npy(&pixels, options.return_mask))),
-        TileFormat::Png => match style.paint(pixels, options.return_mask) {
-            picture if picture.is_transparent() => Ok(None),
-            picture => encode::png(&picture, size_px, size_px).map(Some),
-        },
-    };
-    match pool.run(encode).await?? {
-        Some(body) => Ok(Tile { body: body.into(), format, is_empty: false }),
-        // Its colours are all transparent: the picture that every such tile shares.
-        None => Ok(Tile { body: encode::empty_png(size_px)?, format, is_empty: true }),
+    let brush = Brush::prepare(layer, &options).await?;
+    let drawing = Arc::new(Drawing { layer: Arc::clone(layer), tile, options, brush });
+    let now = Arc::clone(&drawing);
+    if let Some(tile) = pool.run(move || now.at_once()).await?? {
+        return Ok(tile);
+    }
+    let pixels = drawing.read(pool).await?;
+    pool.run(move || drawing.finish(pixels)).await?
+}
+
+/// A tile to be made.
+struct Drawing {
+    layer: Arc<OpenLayer>,
+    tile: TileId,
+    options: RenderOptions,
+    brush: Brush,
+}
+
+impl Drawing {
+    /// All of it; `None` when something has to be waited for, or when it is so large that others should have their turn.
+    fn at_once(&self) -> Result<Option<Tile>, RenderError> {
+        let Self { layer, options, .. } = self;
+        let grid = OutputGrid::of_tile(self.tile, options.size_px);
+        if blocks(&grid).count() > MOST_PARTS_AT_ONCE {
+            return Ok(None);
+        }
+        let mut target = blank(layer, options);
+        let mut parts = 0;
+        for (block, rect, to) in blocks(&grid) {
+            let plan = BlockPlan::new(layer.profile(), &block, rect, options.kernel, pixel_bytes(layer, options))?;
+            parts += plan.parts.len();
+            if plan.wants_sources || parts > MOST_PARTS_AT_ONCE {
+                return Ok(None);
+            }
+            for part in &plan.parts {
+                let Some(pixels) = source::read_now(layer, &plan, part.window, options) else { return Ok(None) };
+                warp::resample(&plan, part, &pixels?, &mut target, place(part, rect, to));
+            }
+        }
+        self.finish(target.into_pixels()).map(Some)
+    }
+
+    /// The pixels of the tile, warped.
+    async fn read(&self, pool: &CpuPool) -> Result<Pixels, RenderError> {
+        let Self { layer, options, .. } = self;
+        let mut parts = Vec::new();
+        for (block, rect, to) in blocks(&OutputGrid::of_tile(self.tile, options.size_px)) {
+            let plan = Arc::new(plan(pool, layer, options, block, rect).await?);
+            for part in plan.parts.clone() {
+                parts.push((Arc::clone(&plan), part, place(&part, rect, to)));
+            }
+        }
+        let mut target = blank(layer, options);
+        for wave in waves(&parts, layer, options) {
+            // Waited for together: a read that nobody polls, while this task does something else, would keep others
+            // waiting for the pages that it fetches.
+            let reads = wave.iter().map(|(plan, part, _)| source::read(layer, plan, part.window, options));
+            for ((plan, part, at), pixels) in wave.iter().zip(try_join_all(reads).await?) {
+                let (plan, part, at) = (Arc::clone(plan), *part, *at);
+                target = pool
+                    .run(move || {
+                        warp::resample(&plan, &part, &pixels, &mut target, at);
+                        target
+                    })
+                    .await?;
+            }
+        }
+        Ok(target.into_pixels())
+    }
+
+    /// Colours and encodes.
+    fn finish(&self, pixels: Pixels) -> Result<Tile, RenderError> {
+        let Self { layer, options, brush, .. } = self;
+        let (format, size_px) = (options.format, options.size_px);
+        if pixels.is_empty() && format == TileFormat::Png && options.return_mask {
+            return empty(layer, options);
+        }
+        let body = match format {
+            TileFormat::Npy => encode::npy(&pixels, options.return_mask),
+            TileFormat::Png => match brush.paint(pixels, options.return_mask) {
+                // Its colours are all transparent: the picture that every such tile shares.
+                picture if picture.is_transparent() => {
+                    return Ok(Tile { body: encode::empty_png(size_px)?, format, is_empty: true });
+                }
+                picture => encode::png(&picture, size_px, size_px)?,
+            },
+        };
+        Ok(Tile { body: body.into(), format, is_empty: false })
     }
 }
 
-/// The pixels of a tile, warped; `None` when the raster is nowhere near.
-async fn read(
-    pool: &CpuPool, layer: &Arc<OpenLayer>, tile: TileId, options: &RenderOptions,
-) -> Result<Option<Pixels>, RenderError> {
-    if !layer.profile().bounds.intersects(tile.lon_lat_bounds()) {
-        return Ok(None);
-    }
-    let mut parts = Vec::new();
-    for (block, rect, to) in blocks(&OutputGrid::of_tile(tile, options.size_px)) {
-        let plan = Arc::new(plan(pool, layer, options, block, rect).await?);
-        for part in plan.parts.clone() {
-            let at = [to[0] + part.rect.x - rect.x, to[1] + part.rect.y - rect.y];
-            parts.push((Arc::clone(&plan), part, at));
-        }
-    }
-    let mut target = blank(layer, options);
-    for wave in waves(&parts, layer, options) {
-        // Waited for together: a read that nobody polls, while this task does something else, would keep others waiting
-        // for the pages that it fetches.
-        let reads = wave.iter().map(|(plan, part, _)| source::read(layer, plan, part.window, options));
-        for ((plan, part, at), pixels) in wave.iter().zip(try_join_all(reads).await?) {
-            let (plan, part, at) = (Arc::clone(plan), *part, *at);
-            target = pool
-                .run(move || {
-                    warp::resample(&plan, &part, &pixels, &mut target, at);
-                    target
-                })
-                .await?;
-        }
-    }
-    Ok(Some(target.into_pixels()))
+/// Where a part goes in the tile, whose block `rect` goes `to`.
+fn place(part: &Part, rect: warp::Rect, to: [usize; 2]) -> [usize; 2] {
+    [to[0] + part.rect.x - rect.x, to[1] + part.rect.y - rect.y]
 }
 
 /// A part of a tile: how it is made, what it is, and where it goes.

@@ -14,18 +14,29 @@ use crate::warp::{BlockPlan, SourceWindow};
 pub async fn read(
     layer: &Arc<OpenLayer>, plan: &BlockPlan, window: SourceWindow, options: &RenderOptions,
 ) -> Result<Pixels, RasterError> {
-    let row = usize::try_from(window.row).unwrap_or(0);
-    let strips = turns(window, plan.size.width).into_iter().map(|(col, width)| {
-        layer.raster.read(ReadRequest {
-            level: plan.level,
-            decimation: plan.decimation,
-            window: Window { col, row, width, height: window.height },
-            bands: options.bands.clone(),
-            nodata: options.nodata,
-            decimate_by: plan.resampling.decimation(),
-        })
-    });
+    let strips = requests(plan, window, options).map(|request| layer.raster.read(request));
     Ok(side_by_side(try_join_all(strips).await?))
+}
+
+/// The same on the worker thread that calls this; `None` when something has to be waited for.
+pub fn read_now(
+    layer: &OpenLayer, plan: &BlockPlan, window: SourceWindow, options: &RenderOptions,
+) -> Option<Result<Pixels, RasterError>> {
+    let strips: Option<Result<Vec<Pixels>, RasterError>> =
+        requests(plan, window, options).map(|request| layer.raster.read_now(&request)).collect();
+    strips.map(|strips| strips.map(side_by_side))
+}
+
+fn requests(plan: &BlockPlan, window: SourceWindow, options: &RenderOptions) -> impl Iterator<Item = ReadRequest> {
+    let row = usize::try_from(window.row).unwrap_or(0);
+    turns(window, plan.size.width).into_iter().map(move |(col, width)| ReadRequest {
+        level: plan.level,
+        decimation: plan.decimation,
+        window: Window { col, row, width, height: window.height },
+        bands: options.bands.clone(),
+        nodata: options.nodata,
+        decimate_by: plan.resampling.decimation(),
+    })
 }
 
 /// The window's columns as runs inside `0..size`: first column and length.

@@ -20,6 +20,7 @@ mod alpha;
 mod caching;
 mod categorical;
 mod cli;
+mod codecs;
 mod configuration;
 mod conformance;
 mod corruption;

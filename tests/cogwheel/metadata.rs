@@ -89,7 +89,7 @@ fn a_profile_says_what_the_raster_is(
     assert_eq!((&profile["id"], &profile["crs"], &profile["overviews"]), (&json!(name), &json!(crs), &overviews));
     assert_eq!(profile["bands"].as_array().unwrap().len(), bands);
     assert_eq!((&profile["bands"][0]["nodata"], &profile["bands"][0]["index"]), (&nodata, &json!(1)));
-    assert_eq!(profile["reader"], "gdal");
+    assert_eq!(profile["reader"], "cog");
     for key in ["bounds", "minzoom", "maxzoom", "width", "height", "geotransform", "version"] {
         assert!(!profile[key].is_null(), "{key} is missing in {profile}");
     }

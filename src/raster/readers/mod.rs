@@ -1,30 +1,39 @@
 //! The readers behind the seam, and which of them reads what.
 
+mod bytes;
 mod cog;
 pub mod gdal;
+mod mosaic;
 
 use std::sync::Arc;
 
 use cog::{BlockCache, CogRaster};
-use gdal::GdalRaster;
+use gdal::{GdalRaster, Role};
+use mosaic::{MosaicRaster, OpenSources};
 
 use super::{Raster, RasterError};
 use crate::cpu::CpuPool;
 use crate::geo::Crs;
-use crate::storage::Snapshot;
+use crate::storage::{Snapshot, redacted};
+
+/// Rasters that mosaics keep open; Lambda allows 1,024 file descriptors in all.
+const SOURCES_KEPT_OPEN: usize = 300;
 
 /// What all rasters share: the workers that read them, and the decoded blocks; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Readers {
     pool: CpuPool,
     blocks: BlockCache,
+    /// Rasters that mosaics are made of.
+    sources: Arc<OpenSources>,
 }
 
 impl Readers {
     /// Readers that keep up to so many bytes of decoded blocks, besides those that GDAL keeps.
     #[must_use]
     pub fn new(pool: &CpuPool, block_cache_bytes: u64) -> Self {
-        Self { pool: pool.clone(), blocks: BlockCache::new(block_cache_bytes) }
+        let sources = Arc::new(OpenSources::new(SOURCES_KEPT_OPEN));
+        Self { pool: pool.clone(), blocks: BlockCache::new(block_cache_bytes), sources }
     }
 
     /// Opens a raster with the fastest reader that knows all of it; `crs` assigns its reference system or overrides it.
@@ -34,7 +43,42 @@ impl Readers {
     pub async fn open(
         &self, snapshot: Arc<Snapshot>, origin: &str, crs: Option<Crs>,
     ) -> Result<Arc<dyn Raster>, RasterError> {
-        let gdal = GdalRaster::open(&self.pool, snapshot, origin, crs).await?;
+        if let Some(text) = self.mosaic(&snapshot, origin).await? {
+            return Ok(match MosaicRaster::open(text, self, snapshot, origin, crs, 0).await? {
+                Ok(mosaic) => Arc::new(mosaic),
+                Err(gdal) => Arc::new(gdal),
+            });
+        }
+        self.native(GdalRaster::open(&self.pool, snapshot, origin, crs).await?).await
+    }
+
+    /// Opens a raster that lies in a mosaic, for its cells only.
+    async fn open_source(
+        &self, snapshot: Arc<Snapshot>, path: &str, crs: Crs, depth: usize,
+    ) -> Result<Arc<dyn Raster>, RasterError> {
+        if depth > mosaic::MOST_DEPTH {
+            let reason = format!("VRTs are inside VRTs, more than {} deep", mosaic::MOST_DEPTH);
+            return Err(RasterError::Read { origin: redacted(path), reason });
+        }
+        if let Some(text) = self.mosaic(&snapshot, path).await? {
+            return Ok(match MosaicRaster::open(text, self, snapshot, path, Some(crs), depth).await? {
+                Ok(mosaic) => Arc::new(mosaic),
+                Err(gdal) => Arc::new(gdal),
+            });
+        }
+        self.native(GdalRaster::open_as(Role::Source, &self.pool, snapshot, path, Some(crs)).await?).await
+    }
+
+    /// The text of a VRT that the reader of mosaics knows all of.
+    async fn mosaic(&self, snapshot: &Arc<Snapshot>, origin: &str) -> Result<Option<mosaic::Text>, RasterError> {
+        let path = origin.split_once('?').map_or(origin, |(path, _)| path);
+        if !path.to_ascii_lowercase().ends_with(".vrt") {
+            return Ok(None);
+        }
+        mosaic::Text::read(self, snapshot, origin).await
+    }
+
+    async fn native(&self, gdal: GdalRaster) -> Result<Arc<dyn Raster>, RasterError> {
         Ok(match CogRaster::over(gdal, &self.blocks).await? {
             Ok(cog) => Arc::new(cog),
             Err(gdal) => Arc::new(gdal),

@@ -49,6 +49,24 @@ pub enum Codec {
         /// Whether the three components are luminance and chrominance.
         ycbcr: bool,
     },
+    Zstd,
+    Webp,
+    Lerc(LercWrapping),
+}
+
+/// What a LERC is compressed with once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LercWrapping {
+    None,
+    Deflate,
+    Zstd,
+}
+
+impl Codec {
+    /// Whether the GDAL that is compiled in has not got it: nothing but this reader reads such blocks.
+    pub fn is_beyond_gdal(&self) -> bool {
+        matches!(self, Self::Zstd | Self::Webp | Self::Lerc(LercWrapping::Zstd))
+    }
 }
 
 /// What was done to a block before it was compressed.
@@ -87,7 +105,7 @@ impl Layout {
         let samples_per_block = if separate { 1 } else { samples };
         let codec = codec(directory, samples_per_block, cells)?;
         let predictor = match (directory.predictor, cells) {
-            _ if matches!(codec, Codec::None | Codec::Jpeg { .. }) => Predictor::None,
+            _ if !has_predictor(&codec) => Predictor::None,
             (1, _) => Predictor::None,
             (2, Cells::Of(dtype)) if dtype.is_integer() => Predictor::Horizontal,
             (3, Cells::Of(DataType::F32 | DataType::F64)) => Predictor::Floating,
@@ -168,18 +186,34 @@ impl Layout {
     }
 }
 
+/// Whether the tag of the predictor means anything for a codec.
+fn has_predictor(codec: &Codec) -> bool {
+    matches!(codec, Codec::Deflate | Codec::Lzw | Codec::Zstd)
+}
+
 fn codec(directory: &Directory, samples_per_block: usize, cells: Cells) -> Option<Codec> {
     const YCBCR: u16 = 6;
+    let is_ycbcr = directory.photometric == YCBCR;
+    let is_u8 = cells == Cells::Of(DataType::U8);
     match directory.compression {
+        7 if is_u8 && matches!(samples_per_block, 1 | 3) => (matches!(directory.photometric, 0..=3)
+            || (is_ycbcr && samples_per_block == 3))
+            .then(|| Codec::Jpeg { tables: directory.jpeg_tables.clone(), ycbcr: is_ycbcr }),
         // What is compressed by nothing else has luminance and chrominance in cells of their own.
-        1 | 5 | 8 | 32946 if directory.photometric == YCBCR => None,
+        _ if is_ycbcr => None,
         1 => Some(Codec::None),
         5 => Some(Codec::Lzw),
         8 | 32946 => Some(Codec::Deflate),
-        7 if cells == Cells::Of(DataType::U8) && matches!(samples_per_block, 1 | 3) => {
-            let ycbcr = directory.photometric == YCBCR;
-            (matches!(directory.photometric, 0..=3) || (ycbcr && samples_per_block == 3))
-                .then(|| Codec::Jpeg { tables: directory.jpeg_tables.clone(), ycbcr })
+        50000 => Some(Codec::Zstd),
+        50001 if is_u8 && matches!(samples_per_block, 3 | 4) => Some(Codec::Webp),
+        34887 if !matches!(cells, Cells::Bits | Cells::Of(DataType::U64 | DataType::I64)) => {
+            // The parameters are the version, then the wrapping.
+            match directory.lerc.get(1).copied().unwrap_or(0) {
+                0 => Some(Codec::Lerc(LercWrapping::None)),
+                1 => Some(Codec::Lerc(LercWrapping::Deflate)),
+                2 => Some(Codec::Lerc(LercWrapping::Zstd)),
+                _ => None,
+            }
         }
         _ => None,
     }

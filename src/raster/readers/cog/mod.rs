@@ -1,11 +1,16 @@
 //! The native reader of TIFFs: blocks are fetched, decoded and kept by us.
 //!
 //! What a raster is, its CRS, its bands, its mask, GDAL has said when it opened it, so that both readers mean the same.
-//! Whatever this reader does not know, from a codec to a decimated read, it leaves to GDAL.
+//! Whatever this reader does not know, from a codec to a decimated read, it leaves to GDAL; but GDAL has not got all
+//! codecs, and of those only this reader makes cells, decimated ones too.
 
-mod bytes;
 mod decode;
+mod jpeg_scan;
 mod layout;
+mod lerc;
+mod parts;
+mod pictures;
+mod predictor;
 mod read;
 mod tiff;
 
@@ -15,14 +20,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use bytes::{Available, Content, Need};
 use layout::Layout;
 use read::{Outcome, WindowRead};
 use tiff::{Tiff, TiffError};
 
+use super::bytes::{Available, Content, Need};
 use super::gdal::GdalRaster;
-use crate::cpu::CpuPool;
-use crate::raster::{Band, BandMask, DataType, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples};
+use crate::raster::{
+    Band, BandMask, DataType, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples, Window,
+};
 use crate::storage::{Held, Known, Location, Want};
 
 /// Bits of `NewSubfileType`.
@@ -31,6 +37,9 @@ const MASK: u32 = 4;
 
 /// Round trips that reading the structure may take.
 const MOST_ROUNDS: usize = 64;
+
+/// Bytes of an object that one read may hold; one that needs more has blocks that no window should need.
+const MOST_BYTES_OF_A_READ: u64 = 64 << 20;
 
 /// Decoded blocks, of all rasters, bounded in bytes.
 #[derive(Debug, Clone)]
@@ -73,20 +82,19 @@ impl BlockCache {
 #[derive(Debug)]
 pub struct CogRaster {
     gdal: GdalRaster,
-    profile: Arc<Profile>,
-    structure: Arc<Structure>,
-    blocks: Arc<Blocks>,
-    pool: CpuPool,
+    native: Arc<Native>,
 }
 
-/// The blocks of a file.
+/// What reading takes.
 #[derive(Debug)]
-struct Structure {
+struct Native {
+    profile: Profile,
     content: Content,
     /// As in the profile; `None` where a level is GDAL's.
     levels: Vec<Option<Level>>,
     /// What a block is made of that the file leaves out, by band.
     fill: Vec<f64>,
+    blocks: Arc<Blocks>,
 }
 
 /// The blocks of a level and of its mask, each with the number under which they are in the cache.
@@ -95,6 +103,14 @@ struct Level {
     pixels: Layout,
     pixels_id: u32,
     mask: Option<(Layout, u32)>,
+}
+
+impl Level {
+    /// Whether GDAL can't make cells of its blocks.
+    fn is_beyond_gdal(&self) -> bool {
+        let mask = self.mask.iter().map(|(layout, _)| layout);
+        mask.chain([&self.pixels]).any(|layout| layout.codec.is_beyond_gdal())
+    }
 }
 
 impl CogRaster {
@@ -129,54 +145,94 @@ impl CogRaster {
         if levels.first().is_none_or(Option::is_none) {
             return Err(gdal);
         }
+        let is_beyond_gdal = levels.iter().flatten().any(Level::is_beyond_gdal);
         let has_mask = own.bands.iter().any(|band| band.mask == BandMask::Dataset);
-        if own.bands.iter().any(has_inexact_nodata) || (has_mask && has_mask_beside(&gdal)) {
+        let has_inexact_nodata = own.bands.iter().any(has_inexact_nodata);
+        if (has_inexact_nodata && !is_beyond_gdal) || (has_mask && has_mask_beside(&gdal)) {
             return Err(gdal);
         }
         let fill = own.bands.iter().map(|band| band.nodata.unwrap_or(0.0)).collect();
-        let profile = Arc::new(Profile { reader: "cog", ..own.clone() });
-        let pool = gdal.pool().clone();
-        let structure = Arc::new(Structure { content, levels, fill });
-        Ok(Self { gdal, profile, structure, blocks: Arc::clone(&blocks.0), pool })
+        let profile = Profile { reader: "cog", ..own.clone() };
+        let native = Native { profile, content, levels, fill, blocks: Arc::clone(&blocks.0) };
+        Ok(Self { gdal, native: Arc::new(native) })
     }
 
     async fn pixels(&self, request: ReadRequest) -> Result<Pixels, RasterError> {
-        if request.decimation != 1 || self.structure.levels[request.level].is_none() {
-            return self.gdal.read(request).await;
+        let Some(level) = self.native.level(&request) else { return self.gdal.read(request).await };
+        let windows = self.native.parts(level, &request);
+        if windows.len() == 1 {
+            return self.part(request).await;
         }
+        let mut parts = Vec::with_capacity(windows.len());
+        for window in windows {
+            parts.push((window, self.part(ReadRequest { window, ..request.clone() }).await?));
+        }
+        let stitched = self.gdal.pool().run(move || parts::stitch(request.window, parts)).await?;
+        stitched.ok_or_else(|| self.native.failed("its parts do not fit together".to_owned()))
+    }
+
+    async fn part(&self, request: ReadRequest) -> Result<Pixels, RasterError> {
         let request = Arc::new(request);
         let mut held = Held::new();
         for _ in 0..MOST_ROUNDS {
-            let (structure, profile, blocks) =
-                (Arc::clone(&self.structure), Arc::clone(&self.profile), Arc::clone(&self.blocks));
-            let (request, carried) = (Arc::clone(&request), std::mem::take(&mut held));
-            let job = move || {
-                let Some(level) = &structure.levels[request.level] else { return (Err(String::new()), carried) };
-                let source = Available { content: &structure.content, held: &carried };
-                let (profile, request, fill) = (&*profile, &*request, &structure.fill[..]);
-                let read = WindowRead { profile, level, source, blocks: &blocks, request, fill };
-                (read.run(), carried)
-            };
-            let (outcome, carried) = self.pool.run(job).await?;
+            let (native, request, carried) =
+                (Arc::clone(&self.native), Arc::clone(&request), std::mem::take(&mut held));
+            let job = move || (native.attempt(&request, &carried), carried);
+            let (outcome, carried) = self.gdal.pool().run(job).await?;
             held = carried;
-            match outcome {
-                Ok(Outcome::Done(pixels)) => return Ok(pixels),
-                Ok(Outcome::Missing(ranges)) => bring(&self.gdal, &self.structure.content, ranges, &mut held).await?,
-                Err(reason) => return Err(RasterError::Read { origin: self.profile.origin.clone(), reason }),
+            match outcome? {
+                Outcome::Done(pixels) => return Ok(pixels),
+                Outcome::Missing(ranges) => bring(&self.gdal, &self.native.content, ranges, &mut held).await?,
             }
         }
-        let reason = format!("it asks for more after {MOST_ROUNDS} round trips");
-        Err(RasterError::Read { origin: self.profile.origin.clone(), reason })
+        Err(self.native.failed(format!("it asks for more after {MOST_ROUNDS} round trips")))
+    }
+}
+
+impl Native {
+    /// Where a request is read from, unless by GDAL.
+    fn level(&self, request: &ReadRequest) -> Option<&Level> {
+        self.levels[request.level].as_ref().filter(|level| request.decimation == 1 || level.is_beyond_gdal())
+    }
+
+    /// The windows in which a request is read.
+    fn parts(&self, level: &Level, request: &ReadRequest) -> Vec<Window> {
+        parts::split(&level.pixels, self.profile.levels[request.level], request)
+    }
+
+    /// One attempt with the bytes that are there.
+    fn attempt(&self, request: &ReadRequest, held: &Held) -> Result<Outcome, RasterError> {
+        let Some(level) = self.level(request) else { return Err(self.failed("it has no such level".to_owned())) };
+        let source = Available { content: &self.content, held };
+        let (profile, fill) = (&self.profile, &self.fill[..]);
+        let read = WindowRead { profile, level, source, blocks: &self.blocks, request, fill };
+        read.run().map_err(|reason| self.failed(reason))
+    }
+
+    fn failed(&self, reason: String) -> RasterError {
+        RasterError::Read { origin: self.profile.origin.clone(), reason }
     }
 }
 
 impl Raster for CogRaster {
     fn profile(&self) -> &Profile {
-        &self.profile
+        &self.native.profile
     }
 
     fn read(&self, request: ReadRequest) -> Future<'_, Pixels> {
         Box::pin(self.pixels(request))
+    }
+
+    fn read_now(&self, request: &ReadRequest) -> Option<Result<Pixels, RasterError>> {
+        let Some(level) = self.native.level(request) else { return self.gdal.read_now(request) };
+        if self.native.parts(level, request).len() > 1 {
+            return None;
+        }
+        match self.native.attempt(request, &Held::new()) {
+            Ok(Outcome::Done(pixels)) => Some(Ok(pixels)),
+            Ok(Outcome::Missing(_)) => None,
+            Err(error) => Some(Err(error)),
+        }
     }
 
     fn know_sources(&self) -> Future<'_, ()> {
@@ -204,18 +260,7 @@ fn content(gdal: &GdalRaster) -> Option<Content> {
     if gdal.profile().driver != "GTiff" || gdal.is_warped() {
         return None;
     }
-    let snapshot = gdal.snapshot();
-    match snapshot.storage().policy().location(gdal.path()).ok()? {
-        Location::File(path) => {
-            let file = snapshot.storage().policy().open_file(&path).ok()??.ok()?;
-            let size = file.metadata().ok()?.len();
-            Some(Content::File(file, size))
-        }
-        Location::Object(object) => match snapshot.known(&object)? {
-            Known::Present(version) => Some(Content::Object(Arc::clone(snapshot), version)),
-            Known::Absent => None,
-        },
-    }
+    Content::open(gdal.snapshot(), gdal.snapshot().storage().policy().location(gdal.path()).ok()?)
 }
 
 /// Whether there is a file with a mask beside the raster: that one counts, not one inside.
@@ -233,6 +278,12 @@ async fn bring(
     gdal: &GdalRaster, content: &Content, ranges: Vec<std::ops::Range<u64>>, held: &mut Held,
 ) -> Result<(), RasterError> {
     let Content::Object(snapshot, version) = content else { return Ok(()) };
+    let bytes = |range: &std::ops::Range<u64>| range.end - range.start;
+    if ranges.iter().map(bytes).sum::<u64>() > MOST_BYTES_OF_A_READ {
+        let most = MOST_BYTES_OF_A_READ >> 20;
+        let reason = format!("one read of it needs more than {most} MB of the file: make it a COG, with tiles");
+        return Err(RasterError::Read { origin: gdal.profile().origin.clone(), reason });
+    }
     let wants = ranges.into_iter().map(|range| Want::Bytes(Arc::clone(version), range)).collect();
     let brought = snapshot.bring(wants, held).await;
     brought.map_err(|error| RasterError::Storage { origin: gdal.profile().origin.clone(), error })

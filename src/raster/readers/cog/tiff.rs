@@ -4,7 +4,7 @@
 //! are followed only so far. Arrays of blocks are not read here but one entry at a time, when a block is needed: those of
 //! a large raster are longer than its header.
 
-use super::bytes::{ByteSource, Need};
+use super::super::bytes::{ByteSource, Need};
 
 /// Directories that are looked at: full resolution, overviews, and their masks.
 const MOST_DIRECTORIES: usize = 64;
@@ -79,6 +79,8 @@ pub struct Directory {
     pub offsets: Array,
     pub counts: Array,
     pub jpeg_tables: Vec<u8>,
+    /// The parameters of LERC.
+    pub lerc: Vec<u16>,
 }
 
 /// An array of whole numbers somewhere in the file.
@@ -228,6 +230,7 @@ impl<S: ByteSource> Fields<'_, S> {
             offsets: array(offsets)?,
             counts: array(counts)?,
             jpeg_tables: self.tables()?,
+            lerc: self.small_values(50674, 0)?,
         })
     }
 
@@ -255,7 +258,7 @@ impl<S: ByteSource> Fields<'_, S> {
     }
 
     fn required(&self, tag: u16) -> Result<u64, TiffError> {
-        let number = self.number(tag)?.filter(|number| *number > 0 && *number <= u64::from(u32::MAX));
+        let number = self.number(tag)?.filter(|number| *number > 0 && u32::try_from(*number).is_ok());
         number.ok_or(TiffError::Malformed("a directory has no size"))
     }
 

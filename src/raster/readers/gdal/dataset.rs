@@ -16,18 +16,18 @@ pub enum Opened {
 }
 
 impl Opened {
+    /// Opens it on a grid that is somewhere.
     pub fn open(origin: &str) -> Result<Self, RasterError> {
-        let flags =
-            GdalOpenFlags::GDAL_OF_RASTER | GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
-        let options = DatasetOptions { open_flags: flags, ..DatasetOptions::default() };
-        let dataset = Dataset::open_ex(origin, options).map_err(|error| open_error(origin, &error))?;
-        if dataset.raster_count() == 0 {
-            return Err(RasterError::Open { origin: redacted(origin), reason: "it has no raster bands".to_owned() });
-        }
+        let dataset = open(origin)?;
         if dataset.geo_transform().is_ok() || dataset.gcps().is_empty() {
             return Ok(Self::Plain(dataset));
         }
         Warped::by_gcps(dataset).map(Self::Warped).map_err(|error| open_error(origin, &error))
+    }
+
+    /// Opens it without asking where it is.
+    pub fn as_it_is(origin: &str) -> Result<Self, RasterError> {
+        open(origin).map(Self::Plain)
     }
 
     /// What is read.
@@ -42,6 +42,16 @@ impl Opened {
     pub fn is_vrt(&self) -> bool {
         matches!(self, Self::Plain(dataset) if dataset.driver().short_name() == "VRT")
     }
+}
+
+fn open(origin: &str) -> Result<Dataset, RasterError> {
+    let flags = GdalOpenFlags::GDAL_OF_RASTER | GdalOpenFlags::GDAL_OF_READONLY | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
+    let options = DatasetOptions { open_flags: flags, ..DatasetOptions::default() };
+    let dataset = Dataset::open_ex(origin, options).map_err(|error| open_error(origin, &error))?;
+    if dataset.raster_count() == 0 {
+        return Err(RasterError::Open { origin: redacted(origin), reason: "it has no raster bands".to_owned() });
+    }
+    Ok(dataset)
 }
 
 /// GDAL's words, without its wrapping.

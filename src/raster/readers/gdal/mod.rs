@@ -6,6 +6,7 @@
 
 mod coverage;
 mod dataset;
+mod disguise;
 mod ffi;
 mod files;
 mod profile;
@@ -16,6 +17,7 @@ mod vsi;
 
 use std::sync::{Arc, Once};
 
+use bytes::Bytes;
 use coverage::Coverage;
 use dataset::Opened;
 use files::Files;
@@ -82,6 +84,24 @@ pub fn prepare_thread() {
     ffi::take_files_from_proj();
 }
 
+/// What a raster is opened for.
+#[derive(Debug, Clone)]
+pub enum Role {
+    /// To be shown.
+    Layer,
+    /// As a part of a mosaic, which knows where it is: only its cells matter.
+    Source,
+    /// A VRT without its sources, which somebody else reads.
+    Frame {
+        /// What is left of its text.
+        text: Bytes,
+        /// Files that its version depends on.
+        files: Vec<String>,
+        /// See [`Profile::source_alignment`].
+        alignment: usize,
+    },
+}
+
 /// A raster that GDAL reads.
 #[derive(Debug)]
 pub struct GdalRaster {
@@ -102,15 +122,30 @@ impl GdalRaster {
     pub async fn open(
         pool: &CpuPool, snapshot: Arc<Snapshot>, origin: &str, crs: Option<Crs>,
     ) -> Result<Self, RasterError> {
+        Self::open_as(Role::Layer, pool, snapshot, origin, crs).await
+    }
+
+    /// Opens it for what it is to be.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn open_as(
+        role: Role, pool: &CpuPool, snapshot: Arc<Snapshot>, origin: &str, crs: Option<Crs>,
+    ) -> Result<Self, RasterError> {
         let location = snapshot.storage().policy().location(origin);
         let location =
             location.map_err(|refusal| RasterError::Storage { origin: redacted(origin), error: refusal.into() })?;
         let location = snapshot.without_query(location);
-        let source = Arc::new(Source::new(location.to_gdal(), snapshot));
+        let source = Source::new(location.to_gdal(), snapshot);
+        let source = Arc::new(match &role {
+            Role::Layer => source,
+            Role::Source => source.cells_only(),
+            Role::Frame { text, .. } => source.showing(text.clone()),
+        });
         let (shown, path) = (location.to_string(), source.path.clone());
         let job = move |opened: &Opened| {
             vsi::expect(vrt::overviews(opened, &path));
-            let (profile, files) = profile::of(&shown, opened, crs.clone())?;
+            let (profile, files) = profile::of(&shown, opened, crs.clone(), &role)?;
             let coverage = Coverage::of(opened, &profile);
             let mut sources = vrt::sources(opened).unwrap_or_default();
             // A mosaic of files is searched by GDAL alone.
@@ -127,21 +162,25 @@ impl GdalRaster {
     }
 
     /// The workers that it runs on.
+    #[must_use]
     pub fn pool(&self) -> &CpuPool {
         &self.pool
     }
 
     /// The objects that it is made of.
+    #[must_use]
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.source.snapshot
     }
 
     /// As GDAL opens it.
+    #[must_use]
     pub fn path(&self) -> &str {
         &self.source.path
     }
 
     /// Whether it is another grid than the file's own, made of ground control points.
+    #[must_use]
     pub fn is_warped(&self) -> bool {
         self.is_warped
     }
@@ -209,6 +248,13 @@ impl Raster for GdalRaster {
 
     fn read(&self, request: ReadRequest) -> Future<'_, Pixels> {
         Box::pin(self.pixels(request))
+    }
+
+    fn read_now(&self, request: &ReadRequest) -> Option<Result<Pixels, RasterError>> {
+        if self.is_remote() {
+            return None;
+        }
+        self.source.attempt_now(|opened| read::window(opened, &self.profile, &self.coverage, request))
     }
 
     fn know_sources(&self) -> Future<'_, ()> {

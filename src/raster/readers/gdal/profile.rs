@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use gdal::Metadata;
 use gdal::raster::{ColorInterpretation, GdalDataType, RasterBand};
 
+use super::Role;
 use super::dataset::{Opened, reason};
 use super::files::Files;
 use super::{coverage, ffi, vrt, vsi};
@@ -15,39 +16,61 @@ use crate::geo::{Affine, Crs};
 use crate::raster::{Band, BandMask, DataType, Level, LonLatBounds, Profile, RasterError, Rgba};
 
 /// Describes an open dataset, and names its files; `crs` overrides its own.
-pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>) -> Result<(Profile, Files), RasterError> {
+pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>, role: &Role) -> Result<(Profile, Files), RasterError> {
     let dataset = opened.dataset();
     let crs = match crs {
         Some(crs) => crs,
         None => own_crs(origin, opened)?,
     };
-    let no_geotransform = || RasterError::NoGeotransform { origin: origin.to_owned() };
-    let geotransform = Affine(dataset.geo_transform().map_err(|_| no_geotransform())?);
-    geotransform.inverse().ok_or_else(no_geotransform)?;
     let (width, height) = dataset.raster_size();
+    let (geotransform, bounds) = match role {
+        Role::Source => (Affine([0.0, 1.0, 0.0, 0.0, 0.0, 1.0]), LonLatBounds::WORLD),
+        Role::Layer | Role::Frame { .. } => {
+            let geotransform = own_geotransform(origin, opened)?;
+            (geotransform, LonLatBounds::of_raster(&crs, &geotransform, width, height)?)
+        }
+    };
     let read_error =
         |error: gdal::errors::GdalError| RasterError::Open { origin: origin.to_owned(), reason: reason(&error) };
     let bands: Vec<RasterBand<'_>> = dataset.rasterbands().collect::<Result<_, _>>().map_err(read_error)?;
     let path = opened.dataset().description().unwrap_or_default();
-    let all = files(&path, opened);
+    let mut all = files(&path, opened);
+    if let Role::Frame { files, .. } = role {
+        all.extend_from_slice(files);
+    }
     let paths: Vec<PathBuf> = all.iter().filter(|file| vsi::is_file(file)).map(PathBuf::from).collect();
     let files = Files::new(paths);
     let profile = Profile {
         origin: origin.to_owned(),
         reader: "gdal",
         driver: dataset.driver().short_name(),
-        bounds: LonLatBounds::of_raster(&crs, &geotransform, width, height)?,
+        bounds,
         crs,
         geotransform,
         width,
         height,
         levels: levels(&bands, width, height),
         bands: describe_all(&bands).map_err(read_error)?,
-        source_decimation: source_decimation_now(&path, opened),
-        source_alignment: coverage::alignment(opened),
+        source_decimation: match role {
+            Role::Layer => source_decimation_now(&path, opened),
+            Role::Frame { .. } => OnceLock::new(),
+            Role::Source => OnceLock::from(1),
+        },
+        source_alignment: match role {
+            Role::Layer => coverage::alignment(opened),
+            Role::Frame { alignment, .. } => *alignment,
+            Role::Source => 1,
+        },
         version: version(origin, &files, &all),
     };
     Ok((profile, files))
+}
+
+fn own_geotransform(origin: &str, opened: &Opened) -> Result<Affine, RasterError> {
+    let no_geotransform = || RasterError::NoGeotransform { origin: origin.to_owned() };
+    let geotransform = Affine(opened.dataset().geo_transform().map_err(|_| no_geotransform())?);
+    geotransform.inverse().ok_or_else(no_geotransform)?;
+    Ok(geotransform)
 }
 
 fn own_crs(origin: &str, opened: &Opened) -> Result<Crs, RasterError> {

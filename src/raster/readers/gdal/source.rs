@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
 
@@ -13,7 +14,7 @@ use super::ffi::Ownership;
 use super::files::Files;
 use super::read;
 use super::vrt::{self, Touched};
-use super::vsi::{Run, is_clean};
+use super::vsi::{Run, Shown, is_clean};
 use crate::cpu::CpuPool;
 use crate::raster::RasterError;
 use crate::storage::{Held, Snapshot, StorageError, Want, redacted};
@@ -47,6 +48,10 @@ pub struct Source {
     pub snapshot: Arc<Snapshot>,
     /// The files that it is made of, known since it was first opened.
     pub files: OnceLock<Files>,
+    /// The file at the path, in the form in which GDAL is shown it.
+    shown: Option<Shown>,
+    /// Only its cells matter, wherever they are: it is not warped by its ground control points.
+    is_cells_only: bool,
     /// Nobody comes back to it: its handles are not kept.
     is_passing: bool,
 }
@@ -75,7 +80,23 @@ impl Source {
     /// A dataset that nobody has opened yet.
     pub fn new(path: String, snapshot: Arc<Snapshot>) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
-        Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), path, snapshot, files: OnceLock::new(), is_passing: false }
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let files = OnceLock::new();
+        Self { id, path, snapshot, files, shown: None, is_cells_only: false, is_passing: false }
+    }
+
+    /// The same, opened for its cells only.
+    pub fn cells_only(self) -> Self {
+        Self { is_cells_only: true, ..self }
+    }
+
+    /// The same, with another text in the place of its file's.
+    pub fn showing(self, text: Bytes) -> Self {
+        Self { shown: Some(Shown { path: self.path.clone(), text }), ..self }
+    }
+
+    fn new_run(&self, held: Held) -> Run {
+        Run::new(&self.snapshot, held).showing(self.shown.clone())
     }
 
     /// Runs a job on the open dataset until nothing is missing any more.
@@ -110,13 +131,24 @@ impl Source {
         T: Send + 'static,
         F: FnOnce(&Opened) -> Result<T, RasterError> + Send + 'static,
     {
-        let (source, run) = (Arc::clone(self), Run::new(&self.snapshot, std::mem::take(held)));
+        let (source, run) = (Arc::clone(self), self.new_run(std::mem::take(held)));
         let (result, run) = pool.run(move || run.of(|| source.with_dataset(job))).await?;
         *held = run.held;
         match run.failure {
             Some(failure) => Err(self.failed(failure)),
             None if run.wants.is_empty() => Ok(Attempt::Done(result)),
             None => Ok(Attempt::Missing(result.ok(), run.wants)),
+        }
+    }
+
+    /// Runs a job on this thread, a worker's; `None` when it misses bytes.
+    pub fn attempt_now<T>(
+        &self, job: impl FnOnce(&Opened) -> Result<T, RasterError>,
+    ) -> Option<Result<T, RasterError>> {
+        let (result, run) = self.new_run(Held::new()).of(|| self.with_dataset(job));
+        match run.failure {
+            Some(failure) => Some(Err(self.failed(failure))),
+            None => run.wants.is_empty().then_some(result),
         }
     }
 
@@ -234,7 +266,7 @@ impl Source {
         static NEXT_NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
         let ownership = Ownership::of(number);
-        let opened = Opened::open(&self.path)?;
+        let opened = if self.is_cells_only { Opened::as_it_is(&self.path)? } else { Opened::open(&self.path)? };
         if self.files.get().is_some_and(|files| !files.are_current()) {
             return Err(self.failed(StorageError::Changed { what: redacted(&self.path) }));
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::storage::{Held, Snapshot, Version};
+use crate::storage::{Held, Known, Location, Snapshot, Version};
 
 /// Why bytes are not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,23 @@ pub trait ByteSource {
 pub enum Content {
     File(File, u64),
     Object(Arc<Snapshot>, Arc<Version>),
+}
+
+impl Content {
+    /// A file that may be opened, or an object whose version is known.
+    pub fn open(snapshot: &Arc<Snapshot>, location: Location) -> Option<Self> {
+        match location {
+            Location::File(path) => {
+                let file = snapshot.storage().policy().open_file(&path).ok()??.ok()?;
+                let size = file.metadata().ok()?.len();
+                Some(Self::File(file, size))
+            }
+            Location::Object(object) => match snapshot.known(&snapshot.with_query(object))? {
+                Known::Present(version) => Some(Self::Object(Arc::clone(snapshot), version)),
+                Known::Absent => None,
+            },
+        }
+    }
 }
 
 /// What there is of a [`Content`] during one read.

@@ -1,0 +1,344 @@
+//! The reader of mosaics: VRTs of plain sources, however many.
+//!
+//! The text is read once, and its sources are found by an index, so that a window costs what it touches. Each source is
+//! a raster like any other, read through the level that fits best. What the mosaic as a whole is, its CRS, its bands, its
+//! overviews, GDAL says; a large VRT it is shown without the sources.
+
+mod canvas;
+mod drawing;
+mod sampling;
+mod values;
+mod vrt;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use quick_cache::sync::Cache;
+use rstar::primitives::{GeomWithData, Rectangle};
+use rstar::{AABB, RTree};
+
+use canvas::Covered;
+use drawing::{Drawing, Opened};
+use sampling::View;
+use vrt::{Description, SourceFile};
+
+use super::Readers;
+use super::bytes::{Available, ByteSource, Content, Need};
+use super::gdal::{GdalRaster, Role};
+use crate::geo::Crs;
+use crate::raster::validity::combine;
+use crate::raster::{BandMask, Future, Mask, MaskKind, Pixels, Profile, Raster, RasterError, ReadRequest};
+use crate::storage::{Held, Location, Snapshot, Want, redacted};
+
+/// GDAL is shown a VRT with more sources without them: it looks at all of them for every pixel.
+const MOST_SHOWN_TO_GDAL: usize = 256;
+
+/// Files whose versions are looked at when a mosaic is checked; of one with more, the VRT's alone.
+const MOST_CHECKED_FILES: usize = 4096;
+
+/// Sources that one window may touch: each is opened for it.
+const MOST_TOUCHED: usize = 256;
+
+/// VRTs inside VRTs.
+pub const MOST_DEPTH: usize = 8;
+
+/// A longer VRT is left to GDAL.
+const MOST_TEXT_BYTES: u64 = 256 << 20;
+
+/// Memory for the cells of the sources that are read at once.
+const WAVE_BYTES: usize = 8 << 20;
+
+/// Rasters that mosaics have open; each takes a file descriptor.
+pub type OpenSources = Cache<(u64, u32), Arc<dyn Raster>>;
+
+/// Tells the sources of a mosaic by where they go.
+type Index = RTree<GeomWithData<Rectangle<[f64; 2]>, u32>>;
+
+/// A VRT of plain sources.
+pub struct MosaicRaster {
+    readers: Readers,
+    gdal: GdalRaster,
+    profile: Arc<Profile>,
+    mosaic: Arc<Mosaic>,
+    /// How deep inside other VRTs it is.
+    depth: usize,
+}
+
+/// The sources of a mosaic.
+pub struct Mosaic {
+    description: Description,
+    index: Index,
+    /// Tells its open sources from those of others.
+    id: u64,
+    /// GDAL does not know the sources.
+    is_framed: bool,
+}
+
+/// The text of a VRT, and what was found in it.
+pub struct Text {
+    xml: String,
+    description: Description,
+}
+
+impl Text {
+    /// Reads a VRT; `None` when it is not this reader's.
+    ///
+    /// # Errors
+    /// When its bytes can't be brought.
+    pub async fn read(readers: &Readers, snapshot: &Arc<Snapshot>, origin: &str) -> Result<Option<Self>, RasterError> {
+        let Ok(location) = snapshot.storage().policy().location(origin) else { return Ok(None) };
+        let failed = |error| RasterError::Storage { origin: redacted(origin), error };
+        let mut held = Held::new();
+        if let Location::Object(object) = snapshot.without_query(location.clone()) {
+            let object = snapshot.with_query(object);
+            snapshot.bring(vec![Want::Header(object)], &mut held).await.map_err(failed)?;
+        }
+        let Some(content) = Content::open(snapshot, location) else { return Ok(None) };
+        let size = Available { content: &content, held: &held }.size();
+        if size > MOST_TEXT_BYTES {
+            return Ok(None);
+        }
+        if let Content::Object(_, version) = &content {
+            let wants = vec![Want::Bytes(Arc::clone(version), 0..size)];
+            snapshot.bring(wants, &mut held).await.map_err(failed)?;
+        }
+        let job = move || {
+            let bytes: Result<Bytes, Need> = Available { content: &content, held: &held }.bytes(0..size);
+            let xml = String::from_utf8(bytes.ok()?.to_vec()).ok()?;
+            Description::parse(&xml).map(|description| Self { xml, description })
+        };
+        Ok(readers.pool.run(job).await?)
+    }
+}
+
+impl MosaicRaster {
+    /// Opens a VRT whose text is known; gives it back to GDAL where GDAL sees in it what this reader does not.
+    ///
+    /// # Errors
+    /// As [`Readers::open`].
+    pub async fn open(
+        text: Text, readers: &Readers, snapshot: Arc<Snapshot>, origin: &str, crs: Option<Crs>, depth: usize,
+    ) -> Result<Result<Self, GdalRaster>, RasterError> {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        let Text { xml, description } = text;
+        let is_framed = description.sources.len() > MOST_SHOWN_TO_GDAL;
+        let gdal = match (is_framed, depth) {
+            (true, _) => {
+                let role = frame(&description, &xml, origin);
+                GdalRaster::open_as(role, &readers.pool, Arc::clone(&snapshot), origin, crs.clone()).await?
+            }
+            (false, 0) => GdalRaster::open(&readers.pool, Arc::clone(&snapshot), origin, crs.clone()).await?,
+            (false, _) => {
+                GdalRaster::open_as(Role::Source, &readers.pool, Arc::clone(&snapshot), origin, crs.clone()).await?
+            }
+        };
+        if !agree(&description, gdal.profile(), is_framed) {
+            let whole = if is_framed { GdalRaster::open(&readers.pool, snapshot, origin, crs).await? } else { gdal };
+            return Ok(Err(whole));
+        }
+        let profile = Arc::new(Profile { reader: "mosaic", ..gdal.profile().clone() });
+        let build = move || {
+            let index = index(&description);
+            Arc::new(Mosaic { description, index, id: NEXT_ID.fetch_add(1, Ordering::Relaxed), is_framed })
+        };
+        let mosaic = readers.pool.run(build).await?;
+        Ok(Ok(Self { readers: readers.clone(), gdal, profile, mosaic, depth }))
+    }
+
+    fn view(&self, request: &ReadRequest) -> View {
+        let grid = self.profile.levels[request.level].decimated(request.decimation);
+        View {
+            window: request.window,
+            scale: [ratio(self.profile.width, grid.width), ratio(self.profile.height, grid.height)],
+        }
+    }
+
+    /// How a window is drawn, or why it can't be.
+    fn drawing(&self, request: &ReadRequest) -> Result<Drawing, RasterError> {
+        let view = self.view(request);
+        let drawing = Drawing::new(&self.mosaic.description, &self.profile, request, view, self.mosaic.touched(&view));
+        let touched = drawing.touches.len();
+        if touched > MOST_TOUCHED {
+            return Err(RasterError::Read { origin: self.profile.origin.clone(), reason: too_many(touched) });
+        }
+        Ok(drawing)
+    }
+
+    async fn pixels(&self, request: ReadRequest) -> Result<Pixels, RasterError> {
+        if request.level > 0 {
+            let (covered, pixels) = (self.gaps(&request), self.gdal.read(request.clone()).await?);
+            return Ok(with_gaps(pixels, covered));
+        }
+        let mut drawing = self.drawing(&request)?;
+        let files: Vec<u32> = drawing.touches.iter().map(|touch| touch.file).collect();
+        let rasters = try_join_all(files.into_iter().map(|file| self.source(file))).await?;
+        let mut opened: Vec<Opened> =
+            rasters.into_iter().enumerate().filter_map(|(index, raster)| drawing.open(index, raster)).collect();
+        while !opened.is_empty() {
+            let mut bytes = 0;
+            let fits = |opened: &&Opened| {
+                bytes += opened.bytes();
+                bytes <= WAVE_BYTES
+            };
+            let count = opened.iter().take_while(fits).count().max(1);
+            let wave: Vec<Opened> = opened.drain(..count).collect();
+            let reads = wave.iter().map(|opened| opened.raster.read(opened.request.clone()));
+            let pixels = try_join_all(reads).await?;
+            let mosaic = Arc::clone(&self.mosaic);
+            let draw = move || {
+                for (opened, pixels) in wave.iter().zip(&pixels) {
+                    drawing.draw(&mosaic.description, opened, pixels);
+                }
+                drawing
+            };
+            drawing = self.readers.pool.run(draw).await?;
+        }
+        Ok(drawing.finish(&self.profile, &request))
+    }
+
+    /// One of its files, open.
+    async fn source(&self, file: u32) -> Result<Arc<dyn Raster>, RasterError> {
+        let open = async {
+            let path = self.mosaic.file(file).path(self.gdal.path());
+            let snapshot = Arc::clone(self.gdal.snapshot());
+            Box::pin(self.readers.open_source(snapshot, &path, self.profile.crs.clone(), self.depth + 1)).await
+        };
+        self.readers.sources.get_or_insert_async(&(self.mosaic.id, file), open).await
+    }
+
+    /// The part of a window that sources cover, where that is the only mask and GDAL does not know them.
+    fn gaps(&self, request: &ReadRequest) -> Option<Vec<u8>> {
+        let is_masked = self.profile.bands.iter().any(|band| band.mask != BandMask::AllValid);
+        if is_masked || !self.mosaic.is_framed {
+            return None;
+        }
+        let view = self.view(request);
+        let mut covered = Covered::none(&view);
+        self.mosaic
+            .touched(&view)
+            .into_iter()
+            .for_each(|source| covered.add(self.mosaic.description.sources[source as usize].to));
+        covered.mask()
+    }
+}
+
+impl Raster for MosaicRaster {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn read(&self, request: ReadRequest) -> Future<'_, Pixels> {
+        Box::pin(self.pixels(request))
+    }
+
+    fn read_now(&self, request: &ReadRequest) -> Option<Result<Pixels, RasterError>> {
+        if request.level > 0 {
+            let pixels = self.gdal.read_now(request)?;
+            return Some(pixels.map(|pixels| with_gaps(pixels, self.gaps(request))));
+        }
+        let mut drawing = match self.drawing(request) {
+            Ok(drawing) => drawing,
+            Err(error) => return Some(Err(error)),
+        };
+        for index in 0..drawing.touches.len() {
+            let raster = self.readers.sources.get(&(self.mosaic.id, drawing.touches[index].file))?;
+            let Some(opened) = drawing.open(index, raster) else { continue };
+            match opened.raster.read_now(&opened.request)? {
+                Ok(pixels) => drawing.draw(&self.mosaic.description, &opened, &pixels),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(Ok(drawing.finish(&self.profile, request)))
+    }
+
+    fn know_sources(&self) -> Future<'_, ()> {
+        Box::pin(async move {
+            let first = self.source(0).await?;
+            let profile = first.profile();
+            let coarsest = profile.levels.last().map_or(profile.width, |level| level.width);
+            let _ = self.profile.source_decimation.set((profile.width / coarsest.max(1)).max(1));
+            Ok(())
+        })
+    }
+
+    fn is_current(&self) -> Future<'_, bool> {
+        self.gdal.is_current()
+    }
+
+    fn is_remote(&self) -> bool {
+        self.gdal.is_remote()
+    }
+}
+
+impl Mosaic {
+    /// The sources below a view, in the order in which they are drawn.
+    fn touched(&self, view: &View) -> Vec<u32> {
+        let [left, top, right, bottom] = view.edges();
+        let envelope = AABB::from_corners([left, top], [right, bottom]);
+        let below = self.index.locate_in_envelope_intersecting(envelope).map(|found| found.data);
+        let overlaps = |source: &u32| {
+            let to = self.description.sources[*source as usize].to;
+            to[0] < right && to[1] < bottom && to[2] > left && to[3] > top
+        };
+        let mut touched: Vec<u32> = below.filter(overlaps).collect();
+        touched.sort_unstable_by_key(|source| (self.description.sources[*source as usize].order, *source));
+        touched
+    }
+
+    fn file(&self, file: u32) -> &SourceFile {
+        &self.description.files[file as usize]
+    }
+}
+
+fn index(description: &Description) -> Index {
+    let place = |(index, source): (u32, &vrt::Source)| {
+        let [left, top, right, bottom] = source.to;
+        GeomWithData::new(Rectangle::from_corners([left, top], [right, bottom]), index)
+    };
+    RTree::bulk_load((0..).zip(&description.sources).map(place).collect())
+}
+
+/// A VRT as GDAL is shown it when it has too many sources.
+fn frame(description: &Description, xml: &str, origin: &str) -> Role {
+    let files = if description.files.len() > MOST_CHECKED_FILES {
+        Vec::new()
+    } else {
+        description.files.iter().map(|file| file.path(origin)).collect()
+    };
+    Role::Frame { text: description.frame(xml).into(), files, alignment: description.alignment() }
+}
+
+/// Whether GDAL means by a VRT what this reader does.
+fn agree(description: &Description, profile: &Profile, is_framed: bool) -> bool {
+    let is_masked = profile.bands.iter().any(|band| band.mask == BandMask::Dataset);
+    let first = profile.bands.first().map(|band| band.dtype);
+    profile.driver == "VRT"
+        && profile.bands.len() == description.bands
+        && profile.bands.iter().all(|band| Some(band.dtype) == first)
+        && is_masked == description.has_mask
+        // Overviews have masks in ways of their own.
+        && !(is_framed && is_masked && profile.levels.len() > 1)
+}
+
+fn with_gaps(pixels: Pixels, covered: Option<Vec<u8>>) -> Pixels {
+    let Some(covered) = covered else { return pixels };
+    let mask = match pixels.mask {
+        Mask::Shared(MaskKind::Alpha, _) => pixels.mask,
+        by_value => combine(MaskKind::Binary, covered, by_value, pixels.bands),
+    };
+    Pixels { mask, ..pixels }
+}
+
+fn too_many(touched: usize) -> String {
+    format!(
+        "{touched} of its sources are touched at once, and {MOST_TOUCHED} may be: give the VRT overviews \
+         (gdaladdo -ro --config COMPRESS_OVERVIEW DEFLATE mosaic.vrt 64 128 256 512), or set min_zoom of the layer"
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
+fn ratio(a: usize, b: usize) -> f64 {
+    a as f64 / b as f64
+}

@@ -1,0 +1,160 @@
+//! What a complex source does to the values of its file, as GDAL does it.
+
+use crate::raster::{Band, DataType, Rgba};
+
+/// What is done to the values of a source.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Values {
+    /// Cells with this value are not drawn.
+    pub nodata: Option<f64>,
+    /// Nor are those that the file's mask hides.
+    pub by_mask: bool,
+    /// 1 to 4: values become this part of their colour.
+    pub color: Option<usize>,
+    /// `value * ratio + offset`
+    pub scale: Option<Scale>,
+    /// Inputs and outputs, by input, linear in between.
+    pub table: Vec<[f64; 2]>,
+}
+
+/// A linear scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    pub ratio: f64,
+    pub offset: f64,
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self { ratio: 1.0, offset: 0.0 }
+    }
+}
+
+/// Values as they are worked on: GDAL calculates in single precision where the types of both sides fit into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    Single,
+    Double,
+}
+
+impl Precision {
+    pub fn of(source: DataType, target: DataType) -> Self {
+        let is_wide = |dtype| matches!(dtype, DataType::I32 | DataType::U32 | DataType::I64 | DataType::U64);
+        if is_wide(source) || is_wide(target) || target == DataType::F64 { Self::Double } else { Self::Single }
+    }
+
+    /// Rounds to it.
+    #[expect(clippy::cast_possible_truncation, reason = "that is what single precision is")]
+    fn round(self, value: f64) -> f64 {
+        match self {
+            Self::Single => f64::from(value as f32),
+            Self::Double => value,
+        }
+    }
+}
+
+impl Values {
+    /// Whether nothing is done.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether nothing is done to the cells that are drawn.
+    pub fn keeps_values(&self) -> bool {
+        self.color.is_none() && self.scale.is_none() && self.table.is_empty()
+    }
+
+    /// Takes an element of a complex source; `None` when it is unknown, or says nothing sensible.
+    pub fn set(&mut self, element: &str, text: &str) -> Option<()> {
+        let number = || text.parse::<f64>().ok();
+        match element {
+            "NODATA" => self.nodata = Some(number()?),
+            "UseMaskBand" => self.by_mask = ["1", "true", "yes", "on"].contains(&text.to_ascii_lowercase().as_str()),
+            "ColorTableComponent" => self.color = Some(text.parse().ok().filter(|part| (1..=4).contains(part))?),
+            "ScaleOffset" => self.scale.get_or_insert_default().offset = number()?,
+            "ScaleRatio" => self.scale.get_or_insert_default().ratio = number()?,
+            "LUT" => self.table = table(text)?,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The value that hides a cell of a band: its own, or with `by_mask` the band's.
+    pub fn hidden(&self, band: &Band) -> Option<f64> {
+        self.nodata.or_else(|| band.nodata.filter(|_| self.by_mask && band.mask == crate::raster::BandMask::Nodata))
+    }
+
+    /// A value as it is drawn; `None` where its colour is unknown.
+    pub fn apply(&self, value: f64, precision: Precision, colors: Option<&[Rgba]>) -> Option<f64> {
+        let mut value = precision.round(value);
+        if let Some(part) = self.color {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+            let color = colors?.get(value as usize).filter(|_| value >= 0.0)?;
+            value = f64::from(color[part - 1]);
+        }
+        if let Some(Scale { ratio, offset }) = self.scale {
+            // A constant, whatever the cell holds.
+            value = if ratio == 0.0 { offset } else { precision.round(value * ratio + offset) };
+        }
+        if !self.table.is_empty() {
+            value = precision.round(self.looked_up(value));
+        }
+        Some(value)
+    }
+
+    fn looked_up(&self, value: f64) -> f64 {
+        let after = self.table.partition_point(|[input, _]| *input < value);
+        match (after.checked_sub(1).map(|before| self.table[before]), self.table.get(after)) {
+            (None, Some([_, output])) => *output,
+            (Some([_, output]), None) => output,
+            (Some(_), Some([input, output])) if *input == value => *output,
+            (Some([low, from]), Some([high, to])) => from + (value - low) * ((to - from) / (high - low)),
+            (None, None) => value,
+        }
+    }
+}
+
+/// `input:output,input:output`, inputs ascending.
+fn table(text: &str) -> Option<Vec<[f64; 2]>> {
+    let pair = |entry: &str| {
+        let (input, output) = entry.split_once(':')?;
+        Some([input.trim().parse().ok()?, output.trim().parse().ok()?])
+    };
+    let table: Vec<[f64; 2]> = text.split(',').map(pair).collect::<Option<_>>()?;
+    let is_ascending = table.windows(2).all(|pair| pair[0][0] <= pair[1][0]);
+    (is_ascending && !table.is_empty() && !table[0][0].is_nan()).then_some(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Expected by GDAL 3.12: `gdal_translate` of a VRT with one pixel a value.
+    #[rstest]
+    #[case::below(-5.0, 10.0)]
+    #[case::at_the_first(0.0, 10.0)]
+    #[case::between(2.5, 15.0)]
+    #[case::at_a_point(5.0, 20.0)]
+    #[case::above(7.0, 0.0)]
+    fn a_table_is_linear_between_its_points(#[case] value: f64, #[case] expected: f64) {
+        let mut values = Values::default();
+        values.set("LUT", "0:10, 5:20, 6:0").unwrap();
+        assert_eq!(values.apply(value, Precision::Double, None), Some(expected));
+    }
+
+    #[test]
+    fn a_table_out_of_order_is_left_to_gdal() {
+        assert_eq!(Values::default().set("LUT", "5:1,0:2"), None);
+        assert_eq!(Values::default().set("LUT", "5"), None);
+    }
+
+    #[test]
+    fn a_scale_is_rounded_to_what_gdal_calculates_in() {
+        let mut values = Values::default();
+        values.set("ScaleRatio", "0.1").unwrap();
+        assert_eq!(values.apply(3.0, Precision::Single, None), Some(f64::from(0.3_f32)));
+        assert_eq!(values.apply(3.0, Precision::Double, None), Some(3.0 * 0.1));
+    }
+}
