@@ -60,11 +60,11 @@ fn expected(name: &str) -> Vec<u8> {
     fs::read(path(&format!("{name}.bin"))).unwrap()
 }
 
-/// The largest difference, and the share of those above 1.
+/// The largest difference, and the share of those above 2.
 fn differences(a: &[u8], b: &[u8]) -> (u8, f64) {
     assert_eq!(a.len(), b.len());
     let each = a.iter().zip(b).map(|(a, b)| a.abs_diff(*b));
-    (each.clone().max().unwrap(), each.filter(|difference| *difference > 1).count() as f64 / a.len() as f64)
+    (each.clone().max().unwrap(), each.filter(|difference| *difference > 2).count() as f64 / a.len() as f64)
 }
 
 #[rstest]
@@ -107,7 +107,7 @@ fn a_jpeg_is_the_one_that_gdal_shows_but_for_rounding(#[case] name: &str) {
     let (native, by_gdal) = (read(&raster, 0, 1).unwrap(), read(&reference, 0, 1).unwrap());
     let (most, share) = differences(&bytes(&native.samples), &bytes(&by_gdal.samples));
     println!("{name}: {most}, {share}");
-    assert!(most <= 3 && share < 0.05, "{name}: {most}, {share}");
+    assert!(most <= 3 && share < 0.01, "{name}: {most}, {share}");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_decimated_read_is_part_of_the_whole_one(#[case] file: &str, #[case] level: 
 #[case("zstd_f32_predictor.tif", "ZSTD")]
 #[case("zstd_i16_planar_big.tif", "ZSTD")]
 #[case("webp_lossy_rgb.tif", "WebP")]
-#[case("lerc_zstd_u16_planar.tif", "ZSTD")]
+#[case::gdal_opens_it_itself("lerc_zstd_u16_planar.tif", "TIFFReadEncodedTile")]
 fn gdal_alone_says_what_it_can_not_read(#[case] file: &str, #[case] codec: &str) {
     let error = open_by_gdal(&path(file)).and_then(|raster| read(&raster, 0, 1)).unwrap_err().to_string();
     assert!(error.contains(codec), "{error}");
