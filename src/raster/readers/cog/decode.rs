@@ -7,11 +7,11 @@ use std::io::Read;
 use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::layout::{Cells, Codec, Layout};
+use super::layout::{Cells, Codec, Layout, Predictor};
 use super::pictures::{self, Shape};
 use super::{lerc, predictor};
 use crate::raster::{DataType, Sample, Samples};
-use crate::with_sample_type;
+use crate::{each_samples, with_sample_type};
 
 /// A block that can't be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +28,13 @@ pub fn block(layout: &Layout, block_row: usize, raw: &[u8]) -> Result<Samples, D
             fill(&layout.codec, shape, raw, &mut packed)?;
             Ok(Samples::U8(unpacked(&packed, width, height)))
         }
-        (Cells::Of(dtype), Codec::Lerc(wrapping)) => lerc::decode(shape, dtype, *wrapping, raw),
+        (Cells::Of(dtype), Codec::Lerc(wrapping)) => {
+            // libtiff turns the bytes of a cell before it hands them to LERC.
+            let mut decoded = lerc::decode(shape, dtype, *wrapping, raw)?;
+            let turn = layout.endian;
+            each_samples!(&mut decoded, cells => predictor::undo(cells, Predictor::None, turn, width * samples, samples));
+            Ok(decoded)
+        }
         (Cells::Of(dtype), codec) => with_sample_type!(dtype, T => {
             let mut cells = vec![T::default(); width * height * samples];
             fill(codec, shape, raw, bytemuck::cast_slice_mut(&mut cells))?;
