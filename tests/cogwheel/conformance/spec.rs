@@ -51,6 +51,7 @@ pub enum Validity {
 pub const YCBCR_TOLERANCE: u8 = 4;
 
 /// A TIFF to be made.
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spec {
     pub codec: Codec,

@@ -73,7 +73,9 @@ impl Forged {
         let start = DATA_START + self.data.len() as u64;
         let mut file: Vec<u8> = if self.big_endian { b"MM".to_vec() } else { b"II".to_vec() };
         if self.big_tiff {
-            [43, 8, 0].iter().for_each(|number| self.number(&mut file, *number, 2));
+            for number in [43, 8, 0] {
+                self.number(&mut file, number, 2);
+            }
             self.number(&mut file, start, 8);
         } else {
             self.number(&mut file, 42, 2);
@@ -103,7 +105,9 @@ impl Forged {
                 _ => 4,
             };
             let mut array = Vec::new();
-            values.iter().for_each(|value| self.number(&mut array, *value, size));
+            for value in values {
+                self.number(&mut array, *value, size);
+            }
             if array.len() <= word {
                 array.resize(word, 0);
                 file.extend_from_slice(&array);

@@ -42,7 +42,8 @@ pub fn bits(samples: &Samples) -> Vec<u8> {
 
 fn waited<T>(work: impl Future<Output = T>) -> T {
     set_up_gdal();
-    runtime().block_on(async { tokio::time::timeout(TIME_LIMIT, work).await }).expect("it hangs")
+    let in_time = runtime().block_on(async { tokio::time::timeout(TIME_LIMIT, work).await });
+    in_time.unwrap_or_else(|_| panic!("it hangs"))
 }
 
 fn snapshot() -> Arc<Snapshot> {
