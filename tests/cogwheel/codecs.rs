@@ -13,7 +13,8 @@ use cogwheel::storage::{Access, Policy, Storage, StorageSettings};
 use rstest::rstest;
 use tokio::runtime::Runtime;
 
-use crate::support::{Maps, fixtures, set_up_gdal};
+use crate::support::s3::S3;
+use crate::support::{Maps, Setup, fixtures, set_up_gdal};
 
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -106,7 +107,6 @@ fn a_jpeg_is_the_one_that_gdal_shows_but_for_rounding(#[case] name: &str) {
     assert_eq!(raster.profile().reader, "cog");
     let (native, by_gdal) = (read(&raster, 0, 1).unwrap(), read(&reference, 0, 1).unwrap());
     let (most, share) = differences(&bytes(&native.samples), &bytes(&by_gdal.samples));
-    println!("{name}: {most}, {share}");
     assert!(most <= 3 && share < 0.01, "{name}: {most}, {share}");
 }
 
@@ -207,4 +207,17 @@ fn a_tile_of_a_codec_that_gdal_has_not_got_is_that_of_one_that_it_has(
     let of = |file: &Path| Maps::of(&file.display().to_string()).npy(tile, "resampling=nearest");
     let folder = fixtures().join("codecs");
     assert_eq!(of(&folder.join(file)), of(&folder.join("deflate_rgb.tif")));
+}
+
+#[rstest]
+fn a_tile_from_s3_is_the_one_from_disk(
+    #[values("zstd_mask_overviews", "webp_lossy_rgba", "lerc_f32_nan", "zstd_i16_planar_big")] name: &str,
+) {
+    let s3 = S3::start(fixtures());
+    let setup = Setup { environment: s3.environment(), ..Setup::default() };
+    let remote = setup.maps(&format!("[layers.it]\nsource = 's3://codecs/{name}.tif'\n"));
+    let local = Maps::of(&path(&format!("{name}.tif")));
+    for tile in ["11/1080/736", "4/8/5"] {
+        assert_eq!(remote.npy(tile, ""), local.npy(tile, ""), "{name}");
+    }
 }

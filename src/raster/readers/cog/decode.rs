@@ -135,7 +135,6 @@ fn unpacked(bytes: &[u8], width: usize, rows: usize) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops where it can't go on")]
 mod tests {
     use super::super::super::bytes::{ByteSource, Need};
     use super::super::tiff::{Endian, Tiff};

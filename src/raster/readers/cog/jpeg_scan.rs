@@ -69,7 +69,7 @@ impl Walk<'_> {
                 0xc0 | 0xc1 => self.frame = Some(frame(self.segment()?)?),
                 // Progressive, lossless or arithmetic.
                 0xc2..=0xcf => return Ok(()),
-                0xdd => self.restart_interval = self.segment()?.get(..2).map_or(0, |bytes| number(bytes)),
+                0xdd => self.restart_interval = self.segment()?.get(..2).map_or(0, number),
                 0xda => scanned += self.scan()?,
                 _ => {
                     self.segment()?;
@@ -339,7 +339,6 @@ impl Bits<'_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops where it can't go on")]
 mod tests {
     use super::*;
     use rstest::rstest;

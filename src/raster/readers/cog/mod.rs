@@ -167,7 +167,7 @@ impl CogRaster {
         for window in windows {
             parts.push((window, self.part(ReadRequest { window, ..request.clone() }).await?));
         }
-        let stitched = self.gdal.pool().run(move || parts::stitch(request.window, parts)).await?;
+        let stitched = self.gdal.pool().run(move || parts::stitch(request.window, &parts)).await?;
         stitched.ok_or_else(|| self.native.failed("its parts do not fit together".to_owned()))
     }
 

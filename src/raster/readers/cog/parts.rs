@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::read::Sampling;
 use crate::raster::validity::combine;
-use crate::raster::{Level, Mask, MaskKind, Pixels, ReadRequest, Sample, Samples, Window};
+use crate::raster::{Level, Mask, MaskKind, Pixels, ReadRequest, Sample, Window};
 use crate::with_sample_type;
 
 /// Decoded bytes that a part may need: a decimated read of a raster without overviews touches most of its blocks.
@@ -43,13 +43,13 @@ fn halves(layout: &Layout, level: Level, request: &ReadRequest, window: Window) 
 }
 
 /// Puts the parts of a window together.
-pub fn stitch(window: Window, parts: Vec<(Window, Pixels)>) -> Option<Pixels> {
+pub fn stitch(window: Window, parts: &[(Window, Pixels)]) -> Option<Pixels> {
     let bands = parts.first()?.1.bands;
     let dtype = parts.first()?.1.dtype();
-    let mask = mask(window, bands, &parts);
+    let mask = mask(window, bands, parts);
     let samples = with_sample_type!(dtype, T => {
         let mut whole = vec![T::default(); window.width * window.height * bands];
-        for (part, pixels) in &parts {
+        for (part, pixels) in parts {
             paste(window, &mut whole, *part, T::unwrap(&pixels.samples)?, bands);
         }
         T::wrap(whole)
@@ -97,9 +97,9 @@ fn paste<T: Sample>(window: Window, whole: &mut [T], part: Window, cells: &[T], 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops where it can't go on")]
 mod tests {
     use super::*;
+    use crate::raster::Samples;
     use rstest::rstest;
 
     const WHOLE: Window = Window { col: 3, row: 5, width: 2, height: 2 };
@@ -127,7 +127,7 @@ mod tests {
             part(1, 0, 20, second),
             part(0, 1, 30, Mask::AllValid),
         ];
-        let pixels = stitch(WHOLE, parts).unwrap();
+        let pixels = stitch(WHOLE, &parts).unwrap();
         assert_eq!(pixels.samples, Samples::U8(vec![10, 11, 20, 21, 30, 31, 40, 41]));
         assert_eq!(pixels.mask, expected);
     }

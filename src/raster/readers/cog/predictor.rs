@@ -32,7 +32,9 @@ pub fn undo<T: Cell>(cells: &mut [T], predictor: Predictor, endian: Endian, row_
         return;
     }
     if endian != NATIVE && size_of::<T>() > 1 {
-        cells.iter_mut().for_each(|cell| *cell = cell.swapped());
+        for cell in &mut *cells {
+            *cell = cell.swapped();
+        }
     }
     if predictor == Predictor::Horizontal {
         cells.chunks_exact_mut(row_cells).for_each(|row| accumulate(row, samples));
@@ -135,7 +137,7 @@ mod tests {
                 |at: usize| if at < samples { planes[at] } else { planes[at].wrapping_sub(planes[at - samples]) };
             predicted.extend((0..planes.len()).map(difference));
         }
-        let mut read: Vec<f32> = predicted.chunks_exact(4).map(|bytes| bytemuck::pod_read_unaligned(bytes)).collect();
+        let mut read: Vec<f32> = predicted.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect();
         undo(&mut read, Predictor::Floating, Endian::Big, COLS * samples, samples);
         assert_eq!(read, cells);
     }

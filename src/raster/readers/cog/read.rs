@@ -136,7 +136,9 @@ impl WindowRead<'_> {
             }
             (None, Some((layout, placed))) => match assembled(layout, &sampling, &[0], &placed) {
                 Samples::U8(mut mask) => {
-                    mask.iter_mut().for_each(|value| *value = if *value == 0 { 0 } else { 255 });
+                    for value in &mut mask {
+                        *value = if *value == 0 { 0 } else { 255 };
+                    }
                     Some((MaskKind::Binary, mask))
                 }
                 _ => None,

@@ -178,6 +178,7 @@ impl Form {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "the files are a few bytes long")]
 mod tests {
     use super::*;
     use rstest::rstest;
