@@ -143,7 +143,7 @@ impl Memory {
     }
 
     /// Moves all files to a folder on the disk.
-    fn store(&self, folder: &Path) {
+    pub fn store(&self, folder: &Path) {
         for name in self.files() {
             std::fs::write(folder.join(&name), vsi::get_vsi_mem_file_bytes_owned(self.0.join(&name)).unwrap()).unwrap();
         }

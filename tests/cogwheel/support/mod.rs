@@ -1,10 +1,12 @@
 //! What every module shares: maps over the fixtures, requests through the router, and reading the answers.
 
+pub mod forged;
 pub mod geo;
 pub mod made;
 pub mod mosaic;
 pub mod npy;
 pub mod picture;
+pub mod readers;
 pub mod s3;
 pub mod served;
 pub mod server;

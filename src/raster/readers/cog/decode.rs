@@ -1,10 +1,17 @@
 //! From the bytes of a block to its cells. Nothing here trusts a file: every output is allocated beforehand, as large as
 //! the layout says, and never grows.
 
+use std::cell::RefCell;
+use std::io::Read;
+
+use ruzstd::decoding::errors::FrameDecoderError;
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
 use super::layout::{Cells, Codec, Layout, Predictor};
-use super::tiff::Endian;
+use super::pictures::{self, Shape};
+use super::{lerc, predictor};
 use crate::raster::{DataType, Sample, Samples};
-use crate::with_sample_type;
+use crate::{each_samples, with_sample_type};
 
 /// A block that can't be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,25 +20,27 @@ pub struct Damaged(pub String);
 
 /// The cells of a block, `samples_per_block` interleaved; a mask has 0 and 255.
 pub fn block(layout: &Layout, block_row: usize, raw: &[u8]) -> Result<Samples, Damaged> {
-    let bytes = layout.bytes_of(block_row);
-    let mut decoded = match &layout.codec {
-        Codec::None => raw.get(..bytes).ok_or_else(|| too_short(raw.len(), bytes))?.to_vec(),
-        Codec::Deflate => deflate(raw, bytes)?,
-        Codec::Lzw => lzw(raw, bytes)?,
-        Codec::Jpeg { tables, ycbcr } => return jpeg(layout, block_row, tables, *ycbcr, raw),
-    };
-    let row_cells = layout.block[0] * layout.samples_per_block;
-    match layout.cells {
-        Cells::Bits => Ok(Samples::U8(unpacked(&decoded, layout.block[0], layout.rows_of(block_row)))),
-        Cells::Of(DataType::U8) => {
-            if layout.predictor == Predictor::Horizontal {
-                for row in decoded.chunks_exact_mut(row_cells) {
-                    accumulate(row, layout.samples_per_block, u8::wrapping_add);
-                }
-            }
-            Ok(Samples::U8(decoded))
+    let (width, height, samples) = (layout.block[0], layout.rows_of(block_row), layout.samples_per_block);
+    let shape = Shape { width, height, samples };
+    match (layout.cells, &layout.codec) {
+        (Cells::Bits, _) => {
+            let mut packed = vec![0; layout.bytes_of(block_row)];
+            fill(&layout.codec, shape, raw, &mut packed)?;
+            Ok(Samples::U8(unpacked(&packed, width, height)))
         }
-        Cells::Of(dtype) => Ok(with_sample_type!(dtype, T => numbers::<T>(layout, &mut decoded, row_cells))),
+        (Cells::Of(dtype), Codec::Lerc(wrapping)) => {
+            // libtiff turns the bytes of a cell before it hands them to LERC.
+            let mut decoded = lerc::decode(shape, dtype, *wrapping, raw)?;
+            let turn = layout.endian;
+            each_samples!(&mut decoded, cells => predictor::undo(cells, Predictor::None, turn, width * samples, samples));
+            Ok(decoded)
+        }
+        (Cells::Of(dtype), codec) => with_sample_type!(dtype, T => {
+            let mut cells = vec![T::default(); width * height * samples];
+            fill(codec, shape, raw, bytemuck::cast_slice_mut(&mut cells))?;
+            predictor::undo(&mut cells, layout.predictor, layout.endian, width * samples, samples);
+            Ok(T::wrap(cells))
+        }),
     }
 }
 
@@ -52,24 +61,59 @@ fn too_short(length: usize, expected: usize) -> Damaged {
     Damaged(format!("it has {length} bytes instead of {expected}"))
 }
 
-fn deflate(raw: &[u8], bytes: usize) -> Result<Vec<u8>, Damaged> {
-    thread_local! {
-        /// Its tables are worth keeping.
-        static DECOMPRESSOR: std::cell::RefCell<libdeflater::Decompressor> =
-            std::cell::RefCell::new(libdeflater::Decompressor::new());
-    }
-    let mut out = vec![0; bytes];
-    let length = DECOMPRESSOR
-        .with_borrow_mut(|decompressor| decompressor.zlib_decompress(raw, &mut out))
-        .map_err(|error| Damaged(error.to_string()))?;
-    if length == bytes { Ok(out) } else { Err(too_short(length, bytes)) }
+/// Decompresses a block into exactly its bytes.
+fn fill(codec: &Codec, shape: Shape, raw: &[u8], out: &mut [u8]) -> Result<(), Damaged> {
+    let length = match codec {
+        Codec::None => {
+            out.copy_from_slice(raw.get(..out.len()).ok_or_else(|| too_short(raw.len(), out.len()))?);
+            out.len()
+        }
+        Codec::Deflate => inflate(raw, out)?,
+        Codec::Lzw => lzw(raw, out)?,
+        Codec::Zstd => zstd(raw, out)?,
+        Codec::Jpeg { tables, ycbcr } => return pictures::jpeg(shape, tables, *ycbcr, raw, out),
+        Codec::Webp => return pictures::webp(shape, raw, out),
+        Codec::Lerc(_) => return Err(Damaged("LERC has no plain bytes".to_owned())),
+    };
+    if length == out.len() { Ok(()) } else { Err(too_short(length, out.len())) }
 }
 
-fn lzw(raw: &[u8], bytes: usize) -> Result<Vec<u8>, Damaged> {
-    let mut out = vec![0; bytes];
+/// Decompresses a zlib stream; how many bytes it had.
+pub fn inflate(raw: &[u8], out: &mut [u8]) -> Result<usize, Damaged> {
+    thread_local! {
+        /// Its tables are worth keeping.
+        static DECOMPRESSOR: RefCell<libdeflater::Decompressor> = RefCell::new(libdeflater::Decompressor::new());
+    }
+    DECOMPRESSOR
+        .with_borrow_mut(|decompressor| decompressor.zlib_decompress(raw, out))
+        .map_err(|error| Damaged(error.to_string()))
+}
+
+/// Decompresses a frame of ZSTD; how many bytes it had. What it says of its own size is not believed.
+pub fn zstd(raw: &[u8], out: &mut [u8]) -> Result<usize, Damaged> {
+    let damaged = |error: FrameDecoderError| Damaged(error.to_string());
+    let mut input = raw;
+    let mut decoder = FrameDecoder::new();
+    decoder.init(&mut input).map_err(damaged)?;
+    // One byte more than there may be tells whether there are more.
+    decoder.decode_blocks(&mut input, BlockDecodingStrategy::UptoBytes(out.len() + 1)).map_err(damaged)?;
+    if !decoder.is_finished() || decoder.can_collect() > out.len() {
+        return Err(Damaged(format!("it has more than {} bytes", out.len())));
+    }
+    let length = decoder.read(out).map_err(|error| Damaged(error.to_string()))?;
+    match decoder.get_checksum_from_data() {
+        Some(checksum) if decoder.get_calculated_checksum() != Some(checksum) => {
+            Err(Damaged("its checksum is another".to_owned()))
+        }
+        _ => Ok(length),
+    }
+}
+
+/// Decompresses LZW; how many bytes there were.
+fn lzw(raw: &[u8], out: &mut [u8]) -> Result<usize, Damaged> {
     let mut decoder = weezl::decode::Decoder::with_tiff_size_switch(weezl::BitOrder::Msb, 8);
     let (mut read, mut written) = (0, 0);
-    while written < bytes {
+    while written < out.len() {
         let step = decoder.decode_bytes(&raw[read..], &mut out[written..]);
         read += step.consumed_in;
         written += step.consumed_out;
@@ -79,45 +123,7 @@ fn lzw(raw: &[u8], bytes: usize) -> Result<Vec<u8>, Damaged> {
             Err(error) => return Err(Damaged(error.to_string())),
         }
     }
-    if written == bytes { Ok(out) } else { Err(too_short(written, bytes)) }
-}
-
-fn jpeg(layout: &Layout, block_row: usize, tables: &[u8], ycbcr: bool, raw: &[u8]) -> Result<Samples, Damaged> {
-    use zune_jpeg::zune_core::bytestream::ZCursor;
-    use zune_jpeg::zune_core::colorspace::ColorSpace;
-    use zune_jpeg::zune_core::options::DecoderOptions;
-    let damaged = |error: String| Damaged(error);
-    let stream = with_tables(tables, raw);
-    let (width, height) = (layout.block[0], layout.rows_of(block_row));
-    let space = match (layout.samples_per_block, ycbcr) {
-        (1, _) => ColorSpace::Luma,
-        (_, true) => ColorSpace::RGB,
-        // Components that are colours already are taken as they are.
-        (_, false) => ColorSpace::YCbCr,
-    };
-    let options = DecoderOptions::default()
-        .set_max_width(width)
-        .set_max_height(height)
-        .set_strict_mode(true)
-        .jpeg_set_out_colorspace(space);
-    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(stream), options);
-    decoder.decode_headers().map_err(|error| damaged(format!("{error:?}")))?;
-    let expected = width * height * layout.samples_per_block;
-    if decoder.dimensions() != Some((width, height)) || decoder.output_buffer_size() != Some(expected) {
-        return Err(damaged("its JPEG is of another size".to_owned()));
-    }
-    let mut out = vec![0; expected];
-    decoder.decode_into(&mut out).map_err(|error| damaged(format!("{error:?}")))?;
-    Ok(Samples::U8(out))
-}
-
-/// A JPEG stream of its own from an abbreviated one: the tables without their end, then the picture without its start.
-fn with_tables(tables: &[u8], raw: &[u8]) -> Vec<u8> {
-    const MARKER_BYTES: usize = 2;
-    if tables.len() <= 2 * MARKER_BYTES || raw.len() < MARKER_BYTES {
-        return raw.to_vec();
-    }
-    [&tables[..tables.len() - MARKER_BYTES], &raw[MARKER_BYTES..]].concat()
+    Ok(written)
 }
 
 /// Bits as 0 and 255.
@@ -128,65 +134,147 @@ fn unpacked(bytes: &[u8], width: usize, rows: usize) -> Vec<u8> {
     rows.flat_map(|row| (0..width).map(move |col| bit(row, col))).collect()
 }
 
-/// Sums up differences from one pixel to the next.
-fn accumulate<T: Copy>(row: &mut [T], samples: usize, add: impl Fn(T, T) -> T) {
-    for index in samples..row.len() {
-        row[index] = add(row[index], row[index - samples]);
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::super::super::bytes::{ByteSource, Need};
+    use super::super::tiff::{Endian, Tiff};
+    use super::*;
+    use crate::each_samples;
+    use bytes::Bytes;
+    use rstest::rstest;
 
-/// Numbers of several bytes: put into this machine's order, the predictor undone.
-fn numbers<T: Number>(layout: &Layout, bytes: &mut [u8], row_cells: usize) -> Samples {
-    let size = size_of::<T>();
-    let mut values = Vec::with_capacity(bytes.len() / size);
-    match layout.predictor {
-        Predictor::Floating => {
-            for row in bytes.chunks_exact_mut(row_cells * size) {
-                accumulate(row, layout.samples_per_block, u8::wrapping_add);
-                // The first bytes of all values come first, then the second ones, ...: the most significant in front.
-                values
-                    .extend((0..row_cells).map(|cell| T::from_bytes(Endian::Big, |byte| row[byte * row_cells + cell])));
+    struct File(Bytes);
+
+    impl ByteSource for File {
+        fn size(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn bytes(&self, range: std::ops::Range<u64>) -> Result<Bytes, Need> {
+            let end = usize::try_from(range.end).unwrap();
+            if end > self.0.len() {
+                Err(Need::Beyond)
+            } else {
+                Ok(self.0.slice(usize::try_from(range.start).unwrap()..end))
             }
         }
-        Predictor::None | Predictor::Horizontal => {
-            values.extend(bytes.chunks_exact(size).map(|value| T::from_bytes(layout.endian, |byte| value[byte])));
+    }
+
+    fn fixture(name: &str) -> Bytes {
+        let path = format!("{}/tests/fixtures/codecs/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read(path).unwrap().into()
+    }
+
+    /// The layout of a fixture, and the bytes of its first block.
+    fn first_block(name: &str) -> (Layout, Bytes) {
+        let file = File(fixture(&format!("{name}.tif")));
+        let tiff = Tiff::read(&file).unwrap();
+        let layout = Layout::of(&tiff.directories[0], tiff.endian).unwrap();
+        let number = |array: super::super::tiff::Array, endian: Endian| array.get(&file, endian, 0).unwrap();
+        let (offset, count) = (number(layout.offsets, tiff.endian), number(layout.counts, tiff.endian));
+        let raw = file.bytes(offset..offset + count).unwrap();
+        (layout, raw)
+    }
+
+    fn bytes(samples: &Samples) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        each_samples!(samples, values => values.iter().for_each(|value| value.write_le(&mut bytes)));
+        bytes
+    }
+
+    /// What the fixture's pixels are in its first block.
+    fn expected(name: &str, layout: &Layout) -> Vec<u8> {
+        let Cells::Of(dtype) = layout.cells else { return Vec::new() };
+        let (size, own) = (dtype.size_bytes(), layout.samples_per_block);
+        let pixel = layout.samples * size;
+        let rows = fixture(&format!("{name}.bin"));
+        let rows = rows.chunks_exact(layout.width * pixel).take(layout.block[1]);
+        let first = |row: &[u8]| {
+            row.chunks_exact(pixel).take(layout.block[0]).flat_map(|p| p[..own * size].to_vec()).collect::<Vec<_>>()
+        };
+        rows.flat_map(first).collect()
+    }
+
+    #[rstest]
+    #[case("zstd_rgb_predictor", 0)]
+    #[case("zstd_f32_predictor", 0)]
+    #[case("zstd_i16_planar_big", 0)]
+    #[case("zstd_strips", 0)]
+    #[case("deflate_rgb", 0)]
+    #[case("webp_lossless_rgb", 0)]
+    #[case("webp_lossless_rgba", 0)]
+    #[case("webp_lossy_rgb", 0)]
+    #[case("webp_lossy_rgba", 0)]
+    #[case("webp_lossy_opaque_rgba", 0)]
+    #[case("lerc_f32_nan", 0)]
+    #[case("lerc_f32_nan_by_band", 0)]
+    #[case("lerc_i16_interleaved", 0)]
+    #[case("lerc_deflate_f64", 0)]
+    #[case("lerc_zstd_u16_planar", 0)]
+    #[case("lerc_mask_alpha", 0)]
+    #[case("jpeg_420", 3)]
+    #[case("jpeg_422", 3)]
+    #[case("jpeg_444", 2)]
+    #[case("jpeg_rgb", 1)]
+    fn a_block_has_the_cells_that_libtiff_finds_in_it(#[case] name: &str, #[case] tolerance: u8) {
+        let (layout, raw) = first_block(name);
+        let (cells, expected) = (bytes(&block(&layout, 0, &raw).unwrap()), expected(name, &layout));
+        assert_eq!(cells.len(), expected.len());
+        let worst = cells.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(worst <= Some(tolerance), "{name} differs by {worst:?}");
+    }
+
+    /// Nothing is half decoded, and nothing gets larger than its layout.
+    #[rstest]
+    fn a_block_that_is_cut_off_or_of_another_size_is_damaged(
+        #[values(
+            "zstd_rgb_predictor",
+            "deflate_rgb",
+            "webp_lossless_rgba",
+            "webp_lossy_rgb",
+            "lerc_f32_nan",
+            "lerc_deflate_f64",
+            "lerc_zstd_u16_planar",
+            "jpeg_420",
+            "jpeg_tables"
+        )]
+        name: &str,
+    ) {
+        let (layout, raw) = first_block(name);
+        for cut in [0, 1, raw.len() / 2, raw.len() - 20] {
+            assert!(block(&layout, 0, &raw[..cut]).is_err(), "{name} of {cut} bytes");
+        }
+        for (width, height) in [(1, 0), (0, 1), (-1, 0), (0, -1)] {
+            let side = |length: usize, more: isize| length.checked_add_signed(more).unwrap();
+            let other = [side(layout.block[0], width), side(layout.block[1], height)];
+            let other = Layout { block: other, ..layout.clone() };
+            assert!(block(&other, 0, &raw).is_err(), "{name} as {:?}", other.block);
+        }
+        let fewer = Layout { samples: 2, samples_per_block: 2, ..layout };
+        assert!(block(&fewer, 0, &raw).is_err(), "{name} with two bands");
+    }
+
+    #[rstest]
+    fn whatever_a_bit_says_nothing_panics(
+        #[values(
+            "zstd_rgb_predictor",
+            "deflate_rgb",
+            "webp_lossless_rgba",
+            "webp_lossy_rgba",
+            "lerc_f32_nan_by_band",
+            "lerc_i16_interleaved",
+            "jpeg_422",
+            "jpeg_tables"
+        )]
+        name: &str,
+    ) {
+        let (layout, raw) = first_block(name);
+        for bit in 0..raw.len() * 8 {
+            let mut flipped = raw.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(cells) = block(&layout, 0, &flipped) {
+                assert_eq!(cells.len(), layout.block[0] * layout.block[1] * layout.samples_per_block);
+            }
         }
     }
-    if layout.predictor == Predictor::Horizontal {
-        for row in values.chunks_exact_mut(row_cells) {
-            accumulate(row, layout.samples_per_block, T::add);
-        }
-    }
-    T::wrap(values)
 }
-
-/// A number that is written as bytes.
-trait Number: Sample {
-    /// From its bytes, given one by one.
-    fn from_bytes(endian: Endian, byte: impl Fn(usize) -> u8) -> Self;
-
-    /// The sum, around the end of its range.
-    fn add(self, other: Self) -> Self;
-}
-
-macro_rules! number {
-    ($($type:ident $add:expr),*) => {$(
-        impl Number for $type {
-            fn from_bytes(endian: Endian, byte: impl Fn(usize) -> u8) -> Self {
-                let bytes = std::array::from_fn(byte);
-                match endian {
-                    Endian::Little => Self::from_le_bytes(bytes),
-                    Endian::Big => Self::from_be_bytes(bytes),
-                }
-            }
-            fn add(self, other: Self) -> Self {
-                $add(self, other)
-            }
-        }
-    )*};
-}
-
-number!(
-    u8 u8::wrapping_add, i8 i8::wrapping_add, u16 u16::wrapping_add, i16 i16::wrapping_add, u32 u32::wrapping_add,
-    i32 i32::wrapping_add, u64 u64::wrapping_add, i64 i64::wrapping_add, f32 std::ops::Add::add, f64 std::ops::Add::add
-);

@@ -49,6 +49,24 @@ pub enum Codec {
         /// Whether the three components are luminance and chrominance.
         ycbcr: bool,
     },
+    Zstd,
+    Webp,
+    Lerc(LercWrapping),
+}
+
+/// What a LERC is compressed with once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LercWrapping {
+    None,
+    Deflate,
+    Zstd,
+}
+
+impl Codec {
+    /// Whether the GDAL that is compiled in has not got it: nothing but this reader reads such blocks.
+    pub fn is_beyond_gdal(&self) -> bool {
+        matches!(self, Self::Zstd | Self::Webp | Self::Lerc(LercWrapping::Zstd))
+    }
 }
 
 /// What was done to a block before it was compressed.
@@ -80,11 +98,14 @@ impl Layout {
             (64, 3) => Cells::Of(DataType::F64),
             _ => return None,
         };
+        if !is_stored_as_it_is(directory.photometric) {
+            return None;
+        }
         let separate = directory.planar == 2 && samples > 1;
         let samples_per_block = if separate { 1 } else { samples };
         let codec = codec(directory, samples_per_block, cells)?;
         let predictor = match (directory.predictor, cells) {
-            _ if matches!(codec, Codec::None | Codec::Jpeg { .. }) => Predictor::None,
+            _ if !has_predictor(&codec) => Predictor::None,
             (1, _) => Predictor::None,
             (2, Cells::Of(dtype)) if dtype.is_integer() => Predictor::Horizontal,
             (3, Cells::Of(DataType::F32 | DataType::F64)) => Predictor::Floating,
@@ -115,7 +136,7 @@ impl Layout {
             && samples > 0
             && directory.offsets.count >= blocks
             && directory.counts.count >= blocks
-            && layout.row_bytes().checked_mul(block[1] as u64)? <= MOST_BLOCK_BYTES;
+            && layout.row_cells_bytes().checked_mul(block[1] as u64)? <= MOST_BLOCK_BYTES;
         fits.then_some(layout)
     }
 
@@ -125,6 +146,14 @@ impl Layout {
         match self.cells {
             Cells::Bits => cells.div_ceil(8),
             Cells::Of(dtype) => cells.saturating_mul(dtype.size_bytes() as u64),
+        }
+    }
+
+    /// Memory that a row of a block takes: a bit takes a byte.
+    fn row_cells_bytes(&self) -> u64 {
+        match self.cells {
+            Cells::Bits => self.block[0] as u64,
+            Cells::Of(_) => self.row_bytes(),
         }
     }
 
@@ -139,27 +168,64 @@ impl Layout {
         usize::try_from(self.row_bytes()).unwrap_or(0) * self.rows_of(block_row)
     }
 
+    /// Bytes of the file that a block may be made of: no compression makes it much longer. What follows is not read,
+    /// whatever the file says of its length.
+    pub fn most_bytes_of(&self, block_row: usize) -> u64 {
+        /// Of tables, profiles and the like.
+        const MOST_EXTRA_BYTES: u64 = 1 << 20;
+        let decoded = self.bytes_of(block_row) as u64;
+        match self.codec {
+            Codec::None => decoded,
+            _ => decoded.saturating_mul(2).saturating_add(MOST_EXTRA_BYTES),
+        }
+    }
+
     /// The number of a block in the arrays of the file.
     pub fn index(&self, plane: usize, col: usize, row: usize) -> u64 {
         ((plane * self.grid[1] + row) * self.grid[0] + col) as u64
     }
 }
 
+/// Whether the tag of the predictor means anything for a codec.
+fn has_predictor(codec: &Codec) -> bool {
+    matches!(codec, Codec::Deflate | Codec::Lzw | Codec::Zstd)
+}
+
 fn codec(directory: &Directory, samples_per_block: usize, cells: Cells) -> Option<Codec> {
     const YCBCR: u16 = 6;
+    let is_ycbcr = directory.photometric == YCBCR;
+    let is_u8 = cells == Cells::Of(DataType::U8);
     match directory.compression {
+        7 if is_u8 && matches!(samples_per_block, 1 | 3) => (matches!(directory.photometric, 0..=3)
+            || (is_ycbcr && samples_per_block == 3))
+            .then(|| Codec::Jpeg { tables: directory.jpeg_tables.clone(), ycbcr: is_ycbcr }),
         // What is compressed by nothing else has luminance and chrominance in cells of their own.
-        1 | 5 | 8 | 32946 if directory.photometric == YCBCR => None,
+        _ if is_ycbcr => None,
         1 => Some(Codec::None),
         5 => Some(Codec::Lzw),
         8 | 32946 => Some(Codec::Deflate),
-        7 if cells == Cells::Of(DataType::U8) && matches!(samples_per_block, 1 | 3) => {
-            let ycbcr = directory.photometric == YCBCR;
-            (matches!(directory.photometric, 0..=3) || (ycbcr && samples_per_block == 3))
-                .then(|| Codec::Jpeg { tables: directory.jpeg_tables.clone(), ycbcr })
+        50000 => Some(Codec::Zstd),
+        50001 if is_u8 && matches!(samples_per_block, 3 | 4) => Some(Codec::Webp),
+        34887 if !matches!(cells, Cells::Bits | Cells::Of(DataType::U64 | DataType::I64)) => {
+            // The parameters are the version, then the wrapping.
+            match directory.lerc.get(1).copied().unwrap_or(0) {
+                0 => Some(Codec::Lerc(LercWrapping::None)),
+                1 => Some(Codec::Lerc(LercWrapping::Deflate)),
+                2 => Some(Codec::Lerc(LercWrapping::Zstd)),
+                _ => None,
+            }
         }
         _ => None,
     }
+}
+
+/// Whether GDAL gives the cells of such a picture as they are: it makes RGB of CMYK, CIE L*a*b* and the like. Luminance
+/// and chrominance are a matter of the codec.
+fn is_stored_as_it_is(photometric: u16) -> bool {
+    const WHITE_IS_ZERO: u16 = 0;
+    const MASK: u16 = 4;
+    const YCBCR: u16 = 6;
+    matches!(photometric, WHITE_IS_ZERO..=MASK | YCBCR)
 }
 
 /// The one value that all have.

@@ -1,10 +1,16 @@
 //! The native reader of TIFFs: blocks are fetched, decoded and kept by us.
 //!
 //! What a raster is, its CRS, its bands, its mask, GDAL has said when it opened it, so that both readers mean the same.
-//! Whatever this reader does not know, from a codec to a decimated read, it leaves to GDAL.
+//! Whatever this reader does not know, from a codec to a decimated read, it leaves to GDAL; but GDAL has not got all
+//! codecs, and of those only this reader makes cells, decimated ones too.
 
 mod decode;
+mod jpeg_scan;
 mod layout;
+mod lerc;
+mod parts;
+mod pictures;
+mod predictor;
 mod read;
 mod tiff;
 
@@ -20,8 +26,10 @@ use tiff::{Tiff, TiffError};
 
 use super::bytes::{Available, Content, Need};
 use super::gdal::GdalRaster;
-use crate::raster::{BandMask, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples};
-use crate::storage::{Held, Want};
+use crate::raster::{
+    Band, BandMask, DataType, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples, Window,
+};
+use crate::storage::{Held, Known, Location, Want};
 
 /// Bits of `NewSubfileType`.
 const REDUCED: u32 = 1;
@@ -97,6 +105,14 @@ struct Level {
     mask: Option<(Layout, u32)>,
 }
 
+impl Level {
+    /// Whether GDAL can't make cells of its blocks.
+    fn is_beyond_gdal(&self) -> bool {
+        let mask = self.mask.iter().map(|(layout, _)| layout);
+        mask.chain([&self.pixels]).any(|layout| layout.codec.is_beyond_gdal())
+    }
+}
+
 impl CogRaster {
     /// Takes over what GDAL has opened; gives it back where it is nothing that this reader knows.
     ///
@@ -129,6 +145,12 @@ impl CogRaster {
         if levels.first().is_none_or(Option::is_none) {
             return Err(gdal);
         }
+        let is_beyond_gdal = levels.iter().flatten().any(Level::is_beyond_gdal);
+        let has_mask = own.bands.iter().any(|band| band.mask == BandMask::Dataset);
+        let has_inexact_nodata = own.bands.iter().any(has_inexact_nodata);
+        if (has_inexact_nodata && !is_beyond_gdal) || (has_mask && has_mask_beside(&gdal)) {
+            return Err(gdal);
+        }
         let fill = own.bands.iter().map(|band| band.nodata.unwrap_or(0.0)).collect();
         let profile = Profile { reader: "cog", ..own.clone() };
         let native = Native { profile, content, levels, fill, blocks: Arc::clone(&blocks.0) };
@@ -136,9 +158,20 @@ impl CogRaster {
     }
 
     async fn pixels(&self, request: ReadRequest) -> Result<Pixels, RasterError> {
-        if self.native.level(&request).is_none() {
-            return self.gdal.read(request).await;
+        let Some(level) = self.native.level(&request) else { return self.gdal.read(request).await };
+        let windows = self.native.parts(level, &request);
+        if windows.len() == 1 {
+            return self.part(request).await;
         }
+        let mut parts = Vec::with_capacity(windows.len());
+        for window in windows {
+            parts.push((window, self.part(ReadRequest { window, ..request.clone() }).await?));
+        }
+        let stitched = self.gdal.pool().run(move || parts::stitch(request.window, &parts)).await?;
+        stitched.ok_or_else(|| self.native.failed("its parts do not fit together".to_owned()))
+    }
+
+    async fn part(&self, request: ReadRequest) -> Result<Pixels, RasterError> {
         let request = Arc::new(request);
         let mut held = Held::new();
         for _ in 0..MOST_ROUNDS {
@@ -159,7 +192,12 @@ impl CogRaster {
 impl Native {
     /// Where a request is read from, unless by GDAL.
     fn level(&self, request: &ReadRequest) -> Option<&Level> {
-        self.levels[request.level].as_ref().filter(|_| request.decimation == 1)
+        self.levels[request.level].as_ref().filter(|level| request.decimation == 1 || level.is_beyond_gdal())
+    }
+
+    /// The windows in which a request is read.
+    fn parts(&self, level: &Level, request: &ReadRequest) -> Vec<Window> {
+        parts::split(&level.pixels, self.profile.levels[request.level], request)
     }
 
     /// One attempt with the bytes that are there.
@@ -186,8 +224,9 @@ impl Raster for CogRaster {
     }
 
     fn read_now(&self, request: &ReadRequest) -> Option<Result<Pixels, RasterError>> {
-        if self.native.level(request).is_none() {
-            return self.gdal.read_now(request);
+        let Some(level) = self.native.level(request) else { return self.gdal.read_now(request) };
+        if self.native.parts(level, request).len() > 1 {
+            return None;
         }
         match self.native.attempt(request, &Held::new()) {
             Ok(Outcome::Done(pixels)) => Some(Ok(pixels)),
@@ -209,12 +248,30 @@ impl Raster for CogRaster {
     }
 }
 
+/// Whether an `f64` may not be the nodata value of a band: what is sparse could not be made of it.
+fn has_inexact_nodata(band: &Band) -> bool {
+    /// Up to here each whole number is an `f64`.
+    const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+    matches!(band.dtype, DataType::I64 | DataType::U64) && band.nodata.is_some_and(|value| value.abs() >= MOST_EXACT)
+}
+
 /// The bytes behind a raster that is one plain TIFF.
 fn content(gdal: &GdalRaster) -> Option<Content> {
     if gdal.profile().driver != "GTiff" || gdal.is_warped() {
         return None;
     }
     Content::open(gdal.snapshot(), gdal.snapshot().storage().policy().location(gdal.path()).ok()?)
+}
+
+/// Whether there is a file with a mask beside the raster: that one counts, not one inside.
+fn has_mask_beside(gdal: &GdalRaster) -> bool {
+    let (snapshot, path) = (gdal.snapshot(), format!("{}.msk", gdal.path()));
+    let policy = snapshot.storage().policy();
+    match policy.location(&path) {
+        Ok(Location::File(path)) => policy.open_file(&path).is_ok_and(|opened| opened.is_some()),
+        Ok(Location::Object(object)) => matches!(snapshot.known(&object), Some(Known::Present(_))),
+        Err(_) => false,
+    }
 }
 
 async fn bring(
@@ -243,7 +300,8 @@ fn level(profile: &Profile, tiff: &Tiff, index: usize) -> Option<Level> {
             directory.subfile & (MASK | REDUCED) == kind
                 && (directory.width, directory.height) == (size.width as u64, size.height as u64)
         };
-        tiff.directories.iter().find(fits).and_then(|directory| Layout::of(directory, tiff.endian))
+        // The first one is the raster, whatever it says of itself.
+        tiff.directories.iter().skip(1).find(fits).and_then(|directory| Layout::of(directory, tiff.endian))
     };
     let pixels = if index == 0 { Layout::of(tiff.directories.first()?, tiff.endian) } else { find(false) }?;
     let same_cells = profile.bands.iter().all(|band| layout::Cells::Of(band.dtype) == pixels.cells);
@@ -254,7 +312,12 @@ fn level(profile: &Profile, tiff: &Tiff, index: usize) -> Option<Level> {
         return None;
     }
     let mask = if profile.bands.iter().any(|band| band.mask == BandMask::Dataset) {
-        Some((find(true)?, next_id()))
+        let mask = find(true)?;
+        // One for each band, and anything else that is no plain mask, is GDAL's.
+        if mask.samples != 1 || !matches!(mask.cells, layout::Cells::Bits | layout::Cells::Of(DataType::U8)) {
+            return None;
+        }
+        Some((mask, next_id()))
     } else {
         None
     };

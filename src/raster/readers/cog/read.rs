@@ -1,14 +1,15 @@
 //! Reading a window: its blocks, then its cells, then their validity.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::super::bytes::{Available, Need};
+use super::super::bytes::{Available, ByteSource, Need};
 use super::decode;
 use super::layout::Layout;
 use super::tiff::{Array, TiffError};
 use super::{BlockKey, Blocks, Level};
 use crate::raster::validity::{by_value, combine, opacity};
-use crate::raster::{BandMask, Mask, MaskKind, Pixels, Profile, ReadRequest, Sample, Samples, Window};
+use crate::raster::{BandMask, Level as Size, Mask, MaskKind, Pixels, Profile, ReadRequest, Sample, Samples, Window};
 use crate::with_sample_type;
 
 /// What a read came to.
@@ -16,7 +17,7 @@ use crate::with_sample_type;
 pub enum Outcome {
     Done(Pixels),
     /// These ranges of the file are needed first.
-    Missing(Vec<std::ops::Range<u64>>),
+    Missing(Vec<Range<u64>>),
 }
 
 /// One read under way.
@@ -28,6 +29,61 @@ pub struct WindowRead<'a> {
     pub request: &'a ReadRequest,
     /// What a block is made of that the file leaves out, by band.
     pub fill: &'a [f64],
+}
+
+/// The columns and rows of a level that a window is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sampling {
+    cols: Vec<usize>,
+    rows: Vec<usize>,
+    /// None is left out.
+    is_whole: bool,
+}
+
+impl Sampling {
+    /// Those of a window of the decimated grid: the cells in whose middle its own are, as GDAL chooses the nearest.
+    pub fn new(level: Size, decimation: usize, window: Window) -> Self {
+        let grid = level.decimated(decimation);
+        let side = |start: usize, length: usize, size: usize, cells: usize| -> Vec<usize> {
+            (start..start + length).map(|cell| ((2 * cell + 1) * size / (2 * cells)).min(size - 1)).collect()
+        };
+        Self {
+            cols: side(window.col, window.width, level.width, grid.width),
+            rows: side(window.row, window.height, level.height, grid.height),
+            is_whole: decimation == 1,
+        }
+    }
+
+    /// Columns of blocks that hold some of them.
+    pub fn block_cols(&self, layout: &Layout) -> Vec<usize> {
+        blocks(&self.cols, layout.block[0])
+    }
+
+    /// Rows of blocks that hold some of them.
+    pub fn block_rows(&self, layout: &Layout) -> Vec<usize> {
+        blocks(&self.rows, layout.block[1])
+    }
+}
+
+fn blocks(cells: &[usize], block: usize) -> Vec<usize> {
+    let mut blocks: Vec<usize> = cells.iter().map(|cell| cell / block).collect();
+    blocks.dedup();
+    blocks
+}
+
+/// Which of some cells in ascending order are in a range.
+fn within(cells: &[usize], range: Range<usize>) -> Range<usize> {
+    cells.partition_point(|cell| *cell < range.start)..cells.partition_point(|cell| *cell < range.end)
+}
+
+/// The pixels of a level, or its mask.
+#[derive(Clone, Copy)]
+struct Picture<'a> {
+    layout: &'a Layout,
+    /// Its number in the cache.
+    id: u32,
+    /// What a block is made of that the file leaves out, by band.
+    fill: &'a [f64],
 }
 
 /// One block of a window.
@@ -50,17 +106,21 @@ impl WindowRead<'_> {
         let alpha = self.profile.bands.iter().position(|band| band.is_alpha);
         let alpha = alpha.filter(|_| first.mask == BandMask::Alpha && self.request.nodata.is_none());
         let wanted: Vec<usize> = bands.iter().copied().chain(alpha).collect();
-        let placed = self.placed(&self.level.pixels, self.level.pixels_id, &wanted, &mut missing)?;
+        let level = self.profile.levels[self.request.level];
+        let sampling = Sampling::new(level, self.request.decimation, self.request.window);
+        let pixels = Picture { layout: &self.level.pixels, id: self.level.pixels_id, fill: self.fill };
+        let placed = self.placed(pixels, &sampling, &wanted, &mut missing)?;
         let mask = match &self.level.mask {
             Some((layout, id)) if first.mask == BandMask::Dataset && self.request.nodata.is_none() => {
-                Some((layout, self.placed(layout, *id, &[0], &mut missing)?))
+                let mask = Picture { layout, id: *id, fill: &[0.0] };
+                Some((layout, self.placed(mask, &sampling, &[0], &mut missing)?))
             }
             _ => None,
         };
         if !missing.is_empty() {
             return Ok(Outcome::Missing(missing));
         }
-        let samples = assembled(&self.level.pixels, self.request.window, &bands, &placed);
+        let samples = assembled(&self.level.pixels, &sampling, &bands, &placed);
         let nodata: Vec<Option<f64>> = bands
             .iter()
             .map(|band| {
@@ -71,12 +131,14 @@ impl WindowRead<'_> {
         let values = by_value(&samples, &nodata);
         let shared = match (alpha, mask) {
             (Some(band), _) => {
-                let alpha = assembled(&self.level.pixels, self.request.window, &[band], &placed);
+                let alpha = assembled(&self.level.pixels, &sampling, &[band], &placed);
                 Some((MaskKind::Alpha, opacity(alpha)))
             }
-            (None, Some((layout, placed))) => match assembled(layout, self.request.window, &[0], &placed) {
+            (None, Some((layout, placed))) => match assembled(layout, &sampling, &[0], &placed) {
                 Samples::U8(mut mask) => {
-                    mask.iter_mut().for_each(|value| *value = if *value == 0 { 0 } else { 255 });
+                    for value in &mut mask {
+                        *value = if *value == 0 { 0 } else { 255 };
+                    }
                     Some((MaskKind::Binary, mask))
                 }
                 _ => None,
@@ -93,20 +155,19 @@ impl WindowRead<'_> {
 
     /// The blocks that the window touches, of the planes that hold the bands.
     fn placed(
-        &self, layout: &Layout, id: u32, bands: &[usize], missing: &mut Vec<std::ops::Range<u64>>,
+        &self, picture: Picture<'_>, sampling: &Sampling, bands: &[usize], missing: &mut Vec<Range<u64>>,
     ) -> Result<Vec<Placed>, String> {
-        let Window { col, row, width, height } = self.request.window;
-        let span = |start: usize, length: usize, block: usize| start / block..(start + length).div_ceil(block);
-        let (cols, rows) = (span(col, width, layout.block[0]), span(row, height, layout.block[1]));
+        let layout = picture.layout;
+        let (cols, rows) = (sampling.block_cols(layout), sampling.block_rows(layout));
         let mut planes: Vec<usize> =
             bands.iter().map(|band| if layout.samples_per_block == 1 { *band } else { 0 }).collect();
         planes.sort_unstable();
         planes.dedup();
         let mut all = Vec::with_capacity(planes.len() * rows.len() * cols.len());
         for plane in planes {
-            for row in rows.clone() {
-                for col in cols.clone() {
-                    match self.block(layout, id, plane, col, row) {
+            for row in rows.iter().copied() {
+                for col in cols.iter().copied() {
+                    match self.block(picture, [plane, col, row]) {
                         Ok(cells) => all.push(Placed { col, row, plane, cells }),
                         Err(Need::Missing(range)) => missing.push(range),
                         Err(Need::Beyond) => return Err("a block is beyond the end of the file".to_owned()),
@@ -119,7 +180,8 @@ impl WindowRead<'_> {
     }
 
     /// A block, from the cache or decoded.
-    fn block(&self, layout: &Layout, id: u32, plane: usize, col: usize, row: usize) -> Result<Arc<Samples>, Need> {
+    fn block(&self, picture: Picture<'_>, [plane, col, row]: [usize; 3]) -> Result<Arc<Samples>, Need> {
+        let Picture { layout, id, fill } = picture;
         let index = layout.index(plane, col, row);
         let key = BlockKey { directory: id, index };
         self.blocks.get_or_insert_with(&key, || {
@@ -128,26 +190,41 @@ impl WindowRead<'_> {
                 Err(TiffError::Need(need)) => Err(need),
                 Err(TiffError::Malformed(reason)) => Err(Need::Failed(reason.to_owned())),
             };
-            let (offset, count) = (number(layout.offsets)?, number(layout.counts)?);
-            if offset == 0 || count == 0 {
-                let fill = if layout.samples_per_block == 1 { &self.fill[plane..=plane] } else { self.fill };
-                let fill = if layout.cells == super::layout::Cells::Bits { &[0.0] } else { fill };
-                return Ok(Arc::new(decode::sparse(layout, row, fill)));
+            match (number(layout.offsets)?, number(layout.counts)?) {
+                (offset, 0) if offset == 0 || !layout.cut_at_bottom => {
+                    let fill = if layout.samples_per_block == 1 { &fill[plane..=plane] } else { fill };
+                    Ok(Arc::new(decode::sparse(layout, row, fill)))
+                }
+                // A strip of no length is as long as its cells are, for GDAL. A block without a place is nothing at all.
+                (0, _) | (_, 0) => Err(Need::Failed("a block is nowhere, or of no length".to_owned())),
+                (offset, count) if offset.saturating_add(count) > self.source.size() => Err(Need::Beyond),
+                (offset, count) => {
+                    let raw = self.source.bytes(offset..offset + count.min(layout.most_bytes_of(row)))?;
+                    decoded(layout, row, &raw).map(Arc::new).map_err(|damaged| Need::Failed(damaged.to_string()))
+                }
             }
-            let raw = super::super::bytes::ByteSource::bytes(&self.source, offset..offset.saturating_add(count))?;
-            decode::block(layout, row, &raw).map(Arc::new).map_err(|damaged| Need::Failed(damaged.to_string()))
         })
     }
 }
 
+/// The cells of a block. Some writers give the last strip all of its rows, though the picture ends before.
+fn decoded(layout: &Layout, row: usize, raw: &[u8]) -> Result<Samples, decode::Damaged> {
+    decode::block(layout, row, raw).or_else(|damaged| {
+        if layout.rows_of(row) == layout.block[1] {
+            return Err(damaged);
+        }
+        decode::block(&Layout { cut_at_bottom: false, ..layout.clone() }, row, raw).map_err(|_| damaged)
+    })
+}
+
 /// The cells of a window, of some bands, interleaved.
-fn assembled(layout: &Layout, window: Window, bands: &[usize], placed: &[Placed]) -> Samples {
+fn assembled(layout: &Layout, sampling: &Sampling, bands: &[usize], placed: &[Placed]) -> Samples {
     let Some(dtype) = placed.first().map(|placed| placed.cells.dtype()) else { return Samples::U8(Vec::new()) };
     with_sample_type!(dtype, T => {
-        let mut out = vec![T::default(); window.width * window.height * bands.len()];
+        let mut out = vec![T::default(); sampling.cols.len() * sampling.rows.len() * bands.len()];
         for placed in placed {
             if let Some(cells) = T::unwrap(&placed.cells) {
-                copy(layout, window, bands, placed, cells, &mut out);
+                copy(layout, sampling, bands, placed, cells, &mut out);
             }
         }
         T::wrap(out)
@@ -155,28 +232,35 @@ fn assembled(layout: &Layout, window: Window, bands: &[usize], placed: &[Placed]
 }
 
 /// Copies what a block has of a window.
-fn copy<T: Sample>(layout: &Layout, window: Window, bands: &[usize], placed: &Placed, cells: &[T], out: &mut [T]) {
+fn copy<T: Sample>(layout: &Layout, sampling: &Sampling, bands: &[usize], placed: &Placed, cells: &[T], out: &mut [T]) {
     let (left, top) = (placed.col * layout.block[0], placed.row * layout.block[1]);
-    let cols = left.max(window.col)..(left + layout.block[0]).min(window.col + window.width);
-    let rows = top.max(window.row)..(top + layout.rows_of(placed.row)).min(window.row + window.height);
+    let cols = within(&sampling.cols, left..left + layout.block[0]);
+    let rows = within(&sampling.rows, top..top + layout.rows_of(placed.row));
     let per_block = layout.samples_per_block;
-    let whole = bands.len() == per_block && bands.iter().enumerate().all(|(index, band)| index == *band);
+    let is_plane = per_block == 1 && layout.samples > 1;
+    let whole = !is_plane && bands.len() == per_block && bands.iter().enumerate().all(|(index, band)| index == *band);
     for row in rows {
-        let from = ((row - top) * layout.block[0] + cols.start - left) * per_block;
-        let from = &cells[from..from + cols.len() * per_block];
-        let to = ((row - window.row) * window.width + cols.start - window.col) * bands.len();
+        let from = &cells[(sampling.rows[row] - top) * layout.block[0] * per_block..][..layout.block[0] * per_block];
+        let to = (row * sampling.cols.len() + cols.start) * bands.len();
         let to = &mut out[to..to + cols.len() * bands.len()];
-        if whole {
-            to.copy_from_slice(from);
+        let first = sampling.cols[cols.start] - left;
+        if whole && sampling.is_whole {
+            to.copy_from_slice(&from[first * per_block..(first + cols.len()) * per_block]);
             continue;
         }
         for (index, band) in bands.iter().enumerate() {
-            let sample = if per_block == 1 { 0 } else { *band };
-            if per_block == 1 && *band != placed.plane && layout.samples > 1 {
+            if is_plane && *band != placed.plane {
                 continue;
             }
-            let values = from[sample..].iter().step_by(per_block);
-            to[index..].iter_mut().step_by(bands.len()).zip(values).for_each(|(to, value)| *to = *value);
+            let sample = if is_plane { 0 } else { *band };
+            let to = to[index..].iter_mut().step_by(bands.len());
+            if sampling.is_whole {
+                let values = from[first * per_block + sample..].iter().step_by(per_block);
+                to.zip(values).for_each(|(to, value)| *to = *value);
+            } else {
+                let cols = &sampling.cols[cols.clone()];
+                to.zip(cols).for_each(|(to, col)| *to = from[(col - left) * per_block + sample]);
+            }
         }
     }
 }

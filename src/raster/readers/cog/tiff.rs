@@ -18,6 +18,16 @@ const MOST_VALUES: u64 = 4096;
 /// Bytes of the JPEG tables of a directory.
 const MOST_TABLE_BYTES: u64 = 64 << 10;
 
+/// Types of values: whole numbers without a sign, and bytes that mean what the tag says.
+const SHORT: u16 = 3;
+const LONG: u16 = 4;
+const LONG8: u16 = 16;
+const BYTE: u16 = 1;
+const UNDEFINED: u16 = 7;
+
+/// What a directory has that does not say what its cells stand for: the standard knows no default.
+const NO_PHOTOMETRIC: u16 = u16::MAX;
+
 /// Why a file is none of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TiffError {
@@ -69,6 +79,8 @@ pub struct Directory {
     pub offsets: Array,
     pub counts: Array,
     pub jpeg_tables: Vec<u8>,
+    /// The parameters of LERC.
+    pub lerc: Vec<u16>,
 }
 
 /// An array of whole numbers somewhere in the file.
@@ -84,6 +96,8 @@ pub struct Array {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     tag: u16,
+    /// Type of its values.
+    kind: u16,
     array: Array,
 }
 
@@ -147,7 +161,8 @@ fn directory(source: &impl ByteSource, endian: Endian, big: bool, at: u64) -> Re
 fn entry_of(endian: Endian, big: bool, bytes: &[u8], at: u64) -> Result<Entry, TiffError> {
     let (head, value) = bytes.split_at(if big { 12 } else { 8 });
     let tag = u16::try_from(endian.number(&head[..2])).unwrap_or(0);
-    let size = match endian.number(&head[2..4]) {
+    let kind = u16::try_from(endian.number(&head[2..4])).unwrap_or(0);
+    let size = match kind {
         1 | 2 | 6 | 7 => 1,
         3 | 8 => 2,
         4 | 9 | 11 | 13 => 4,
@@ -158,7 +173,7 @@ fn entry_of(endian: Endian, big: bool, bytes: &[u8], at: u64) -> Result<Entry, T
     let count = endian.number(&head[4..]);
     let bytes = count.checked_mul(size).ok_or(TiffError::Malformed("a tag is longer than any file"))?;
     let offset = if bytes <= value.len() as u64 { at + head.len() as u64 } else { endian.number(value) };
-    Ok(Entry { tag, array: Array { count, offset, size } })
+    Ok(Entry { tag, kind, array: Array { count, offset, size } })
 }
 
 fn span(start: u64, length: u64) -> Result<std::ops::Range<u64>, TiffError> {
@@ -188,14 +203,15 @@ struct Fields<'a, S> {
 impl<S: ByteSource> Fields<'_, S> {
     fn directory(&self) -> Result<Directory, TiffError> {
         let (width, height) = (self.required(256)?, self.required(257)?);
-        let tiled = self.array(322).is_some();
-        let block = if tiled {
-            [self.required(322)?, self.required(323)?]
-        } else {
-            [width, self.number(278)?.unwrap_or(height).min(height)]
+        let tiled = self.array(322)?.is_some();
+        let block = match (tiled, self.number(278)?) {
+            (true, _) => [self.required(322)?, self.required(323)?],
+            (false, None) => [width, height],
+            (false, Some(0)) => return Err(TiffError::Malformed("a strip has no rows")),
+            (false, Some(rows)) => [width, rows.min(height)],
         };
         let (offsets, counts) = if tiled { (324, 325) } else { (273, 279) };
-        let array = |tag| self.array(tag).ok_or(TiffError::Malformed("a directory names no blocks"));
+        let array = |tag| self.array(tag)?.ok_or(TiffError::Malformed("a directory names no blocks"));
         let samples = self.small(277, 1)?;
         Ok(Directory {
             subfile: u32::try_from(self.number(254)?.unwrap_or(0)).unwrap_or(0),
@@ -208,21 +224,37 @@ impl<S: ByteSource> Fields<'_, S> {
             planar: self.small(284, 1)?,
             compression: self.small(259, 1)?,
             predictor: self.small(317, 1)?,
-            photometric: self.small(262, 1)?,
+            photometric: self.small(262, NO_PHOTOMETRIC)?,
             fill_order: self.small(266, 1)?,
             is_striped: !tiled,
             offsets: array(offsets)?,
             counts: array(counts)?,
             jpeg_tables: self.tables()?,
+            lerc: self.small_values(50674, 0)?,
         })
     }
 
-    fn array(&self, tag: u16) -> Option<Array> {
-        self.entries.iter().find(|entry| entry.tag == tag && entry.array.count > 0).map(|entry| entry.array)
+    /// The values of a tag, if it is there.
+    fn values(&self, tag: u16, kinds: &[u16]) -> Result<Option<Array>, TiffError> {
+        match self.entries.iter().find(|entry| entry.tag == tag && entry.array.count > 0) {
+            None => Ok(None),
+            Some(entry) if kinds.contains(&entry.kind) => Ok(Some(entry.array)),
+            Some(_) => Err(TiffError::Malformed("a tag is of a type that is not its own")),
+        }
     }
 
+    /// Whole numbers.
+    fn array(&self, tag: u16) -> Result<Option<Array>, TiffError> {
+        self.values(tag, &[SHORT, LONG, LONG8])
+    }
+
+    /// The one value of a tag, if it is there.
     fn number(&self, tag: u16) -> Result<Option<u64>, TiffError> {
-        self.array(tag).map(|array| array.get(self.source, self.endian, 0)).transpose()
+        match self.array(tag)? {
+            None => Ok(None),
+            Some(array) if array.count == 1 => array.get(self.source, self.endian, 0).map(Some),
+            Some(_) => Err(TiffError::Malformed("a tag has more values than one")),
+        }
     }
 
     fn required(&self, tag: u16) -> Result<u64, TiffError> {
@@ -238,7 +270,7 @@ impl<S: ByteSource> Fields<'_, S> {
     }
 
     fn small_values(&self, tag: u16, otherwise: u16) -> Result<Vec<u16>, TiffError> {
-        let Some(array) = self.array(tag) else { return Ok(vec![otherwise]) };
+        let Some(array) = self.array(tag)? else { return Ok(vec![otherwise]) };
         if array.count > MOST_VALUES {
             return Err(TiffError::Malformed("there are too many bands"));
         }
@@ -250,8 +282,8 @@ impl<S: ByteSource> Fields<'_, S> {
     }
 
     fn tables(&self) -> Result<Vec<u8>, TiffError> {
-        let Some(array) = self.array(347) else { return Ok(Vec::new()) };
-        if array.count > MOST_TABLE_BYTES || array.size != 1 {
+        let Some(array) = self.values(347, &[BYTE, UNDEFINED])? else { return Ok(Vec::new()) };
+        if array.count > MOST_TABLE_BYTES {
             return Err(TiffError::Malformed("the JPEG tables are too long"));
         }
         Ok(self.source.bytes(span(array.offset, array.count)?)?.to_vec())

@@ -6,6 +6,7 @@
 
 mod coverage;
 mod dataset;
+mod disguise;
 mod ffi;
 mod files;
 mod profile;

@@ -20,7 +20,18 @@ pub fn window(
     opened: &Opened, profile: &Profile, coverage: &Coverage, request: &ReadRequest,
 ) -> Result<Pixels, RasterError> {
     let read = WindowRead::new(opened, profile, request);
-    read.pixels(coverage).map_err(|error| RasterError::Read { origin: profile.origin.clone(), reason: reason(&error) })
+    read.pixels(coverage).map_err(|error| {
+        let reason = vsi::hidden_codec().map_or_else(|| reason(&error), |codec| not_decoded(codec, &reason(&error)));
+        RasterError::Read { origin: profile.origin.clone(), reason }
+    })
+}
+
+/// What to do about a codec that GDAL has not got.
+fn not_decoded(codec: &str, reason: &str) -> String {
+    format!(
+        "it holds data compressed with {codec}, which is read from plain TIFFs alone: not from .ovr and .msk files, warped \
+         by ground control points, or with unusual types; compress it with DEFLATE, for example ({reason})"
+    )
 }
 
 /// The window of a request in pixels of full resolution, and the size of its own pixels there.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::disguise::Disguise;
 use crate::storage::{Held, Known, Location, Object, Refusal, Snapshot, StorageError, Version, Want};
 
 /// Names of files beside a raster. In an object store they are looked for only where the layer says so.
@@ -33,6 +34,8 @@ pub struct Run {
     pub wants: Vec<Want>,
     /// The first thing that failed.
     pub failure: Option<StorageError>,
+    /// The codec of a file that GDAL has read in, and could not decode.
+    hidden: Option<&'static str>,
 }
 
 /// The text that GDAL is shown in the place of a file's own.
@@ -49,7 +52,7 @@ thread_local! {
 impl Run {
     /// A run over a snapshot with the bytes brought so far.
     pub fn new(snapshot: &Arc<Snapshot>, held: Held) -> Self {
-        Self { snapshot: Arc::clone(snapshot), shown: None, held, wants: Vec::new(), failure: None }
+        Self { snapshot: Arc::clone(snapshot), shown: None, held, wants: Vec::new(), failure: None, hidden: None }
     }
 
     /// The same, with a file in another form.
@@ -86,6 +89,11 @@ impl Run {
 /// Whether the run on this thread has missed nothing, and nothing has failed.
 pub fn is_clean() -> bool {
     in_run(|run| run.wants.is_empty() && run.failure.is_none()).unwrap_or(true)
+}
+
+/// The codec that GDAL has not got, of a file that it has read in during the run on this thread.
+pub fn hidden_codec() -> Option<&'static str> {
+    in_run(|run| run.hidden)?
 }
 
 /// What tells one version of the object at a path from another, if it was opened.
@@ -139,6 +147,7 @@ pub struct OpenFile {
     /// A read failed.
     pub has_failed: bool,
     is_vrt: bool,
+    disguise: Disguise,
 }
 
 #[derive(Debug)]
@@ -146,6 +155,40 @@ enum Content {
     File(File),
     Object(Arc<Version>),
     Shown(Bytes),
+}
+
+impl Content {
+    /// Whether the bytes of a range are there; what is missing or fails is noted.
+    fn read(&self, run: &mut Run, offset: u64, buffer: &mut [u8]) -> bool {
+        match self {
+            Self::Shown(text) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX);
+                buffer.copy_from_slice(&text[start..start + buffer.len()]);
+                true
+            }
+            Self::File(file) => match file.read_exact_at(buffer, offset) {
+                Ok(()) => true,
+                Err(error) => {
+                    run.fail(StorageError::Unreadable { what: "a file".to_owned(), reason: error.to_string() });
+                    false
+                }
+            },
+            Self::Object(version) => {
+                let range = offset..offset + buffer.len() as u64;
+                let Some(pieces) = run.snapshot.cached(version, &range, &run.held) else {
+                    run.want(Want::Bytes(Arc::clone(version), range));
+                    return false;
+                };
+                let mut rest = buffer;
+                for piece in pieces {
+                    let (to, after) = rest.split_at_mut(piece.len().min(rest.len()));
+                    to.copy_from_slice(&piece[..to.len()]);
+                    rest = after;
+                }
+                rest.is_empty()
+            }
+        }
+    }
 }
 
 /// Asks for a path without opening it. What may not be opened is as good as absent.
@@ -227,7 +270,8 @@ impl OpenFile {
     }
 
     fn new(content: Content, size: u64) -> Self {
-        Self { content, size, position: 0, at_end: false, has_failed: false, is_vrt: false }
+        let disguise = Disguise::new(size);
+        Self { content, size, position: 0, at_end: false, has_failed: false, is_vrt: false, disguise }
     }
 
     /// Bytes from the current position on; how many.
@@ -249,38 +293,17 @@ impl OpenFile {
         if wanted == 0 {
             return 0;
         }
-        let range = offset..offset + wanted as u64;
-        let read = in_run(|run| match &self.content {
-            Content::Shown(text) => {
-                let start = usize::try_from(offset).unwrap_or(usize::MAX);
-                buffer[..wanted].copy_from_slice(&text[start..start + wanted]);
-                true
-            }
-            Content::File(file) => match file.read_exact_at(&mut buffer[..wanted], offset) {
-                Ok(()) => true,
-                Err(error) => {
-                    run.fail(StorageError::Unreadable { what: "a file".to_owned(), reason: error.to_string() });
-                    false
-                }
-            },
-            Content::Object(version) => {
-                let Some(pieces) = run.snapshot.cached(version, &range, &run.held) else {
-                    run.want(Want::Bytes(Arc::clone(version), range));
-                    return false;
-                };
-                let mut rest = &mut buffer[..wanted];
-                for piece in pieces {
-                    let (to, after) = rest.split_at_mut(piece.len().min(rest.len()));
-                    to.copy_from_slice(&piece[..to.len()]);
-                    rest = after;
-                }
-                rest.is_empty()
-            }
+        let end = offset + wanted as u64;
+        let read = in_run(|run| {
+            let known = self.disguise.follow(end, &mut |at, bytes: &mut [u8]| self.content.read(run, at, bytes));
+            run.hidden = run.hidden.or(self.disguise.codec());
+            known && self.content.read(run, offset, &mut buffer[..wanted])
         });
         self.has_failed |= read != Some(true);
         if read != Some(true) {
             return 0;
         }
+        self.disguise.put_on(offset, &mut buffer[..wanted]);
         self.is_vrt |= offset == 0 && is_vrt(&buffer[..wanted]);
         if self.is_vrt {
             share_sources(&mut buffer[..wanted]);

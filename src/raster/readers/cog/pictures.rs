@@ -1,0 +1,107 @@
+//! Blocks that are pictures of their own: JPEG and WebP.
+//!
+//! What a stream says of itself is compared with the layout before anything is decoded.
+
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use image_webp::WebPDecoder;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::decode::Damaged;
+use super::jpeg_scan;
+
+/// What a picture has to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    pub width: usize,
+    pub height: usize,
+    pub samples: usize,
+}
+
+/// Decodes a JPEG of one or three components; `ycbcr` says whether the file means luminance and chrominance by them.
+pub fn jpeg(shape: Shape, tables: &[u8], ycbcr: bool, raw: &[u8], out: &mut [u8]) -> Result<(), Damaged> {
+    let damaged = |error| Damaged(format!("its JPEG: {error:?}"));
+    let options =
+        DecoderOptions::default().set_max_width(shape.width).set_max_height(shape.height).set_strict_mode(true);
+    let stream = with_tables(tables, raw);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&*stream), options);
+    decoder.decode_headers().map_err(damaged)?;
+    let components = decoder.info().map_or(0, |info| usize::from(info.components));
+    if decoder.dimensions() != Some((shape.width, shape.height)) || components != shape.samples {
+        return Err(Damaged("its JPEG is of another size".to_owned()));
+    }
+    let stored = decoder.input_colorspace().unwrap_or(ColorSpace::Unknown);
+    let wanted = match (stored, ycbcr) {
+        (ColorSpace::YCbCr, true) => ColorSpace::RGB,
+        (ColorSpace::RGB, true) => return Err(Damaged("its JPEG has other colours than its TIFF says".to_owned())),
+        // Components that are colours already are taken as they are.
+        (stored, _) => stored,
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(wanted));
+    if decoder.output_buffer_size() != Some(out.len()) {
+        return Err(Damaged("its JPEG is of another size".to_owned()));
+    }
+    // The decoder takes the end of the data for an end of the picture, wherever it is, and paints the rest grey.
+    jpeg_scan::check(&stream)?;
+    decoder.decode_into(out).map_err(damaged)
+}
+
+/// A JPEG stream of its own from an abbreviated one: the tables without their end, then the picture without its start.
+fn with_tables<'a>(tables: &[u8], raw: &'a [u8]) -> Cow<'a, [u8]> {
+    const MARKER_BYTES: usize = 2;
+    if tables.len() <= 2 * MARKER_BYTES || raw.len() < MARKER_BYTES {
+        return raw.into();
+    }
+    [&tables[..tables.len() - MARKER_BYTES], &raw[MARKER_BYTES..]].concat().into()
+}
+
+/// Decodes a WebP of three bands, or four with opacity. Encoders leave out an opacity that is full.
+pub fn webp(shape: Shape, raw: &[u8], out: &mut [u8]) -> Result<(), Damaged> {
+    let damaged = |error| Damaged(format!("its WebP: {error}"));
+    let other_size = || Damaged("its WebP is of another size".to_owned());
+    let is = |size: [u32; 2]| [shape.width as u64, shape.height as u64] == size.map(u64::from);
+    // A frame may say that it is larger than its picture, and is believed by the decoder.
+    if lossy_frame(raw).is_some_and(|frame| !is(frame)) {
+        return Err(other_size());
+    }
+    let mut decoder = WebPDecoder::new(Cursor::new(raw)).map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    if !is([width, height]) || decoder.is_animated() {
+        return Err(other_size());
+    }
+    match (if decoder.has_alpha() { 4 } else { 3 }, shape.samples) {
+        (stored, wanted) if stored == wanted => decoder.read_image(out).map_err(damaged),
+        (3, 4) => {
+            let mut opaque = vec![0; shape.width * shape.height * 3];
+            decoder.read_image(&mut opaque).map_err(damaged)?;
+            for (to, from) in out.as_chunks_mut::<4>().0.iter_mut().zip(opaque.as_chunks::<3>().0) {
+                *to = [from[0], from[1], from[2], u8::MAX];
+            }
+            Ok(())
+        }
+        _ => Err(Damaged("its WebP has another number of bands".to_owned())),
+    }
+}
+
+/// The size in the header of the first lossy frame.
+fn lossy_frame(raw: &[u8]) -> Option<[u32; 2]> {
+    const RIFF_BYTES: usize = 12;
+    const HEAD_BYTES: usize = 8;
+    let mut at = RIFF_BYTES;
+    loop {
+        let head = raw.get(at..at.checked_add(HEAD_BYTES)?)?;
+        let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+        let chunk = at + HEAD_BYTES;
+        if &head[..4] == b"VP8 " {
+            // A tag of three bytes and a start code of three come first; two bits of each side are its scale.
+            let side = |at: usize| Some(u32::from(u16::from_le_bytes([*raw.get(at)?, *raw.get(at + 1)?]) & 0x3fff));
+            return Some([side(chunk + 6)?, side(chunk + 8)?]);
+        }
+        let length = usize::try_from(length).ok()?;
+        at = chunk.checked_add(length)?.checked_add(length % 2)?;
+    }
+}

@@ -1,0 +1,144 @@
+//! Undoing predictors, and the order of bytes: from what a codec gives to the numbers of this machine.
+//!
+//! Rows are independent. The loops are written so that the compiler keeps sums in registers and uses vectors.
+
+use super::layout::Predictor;
+use super::tiff::Endian;
+use crate::raster::Sample;
+
+/// A cell as it is in the file: plain bytes, which codecs write in place.
+pub trait Cell: Sample + bytemuck::Pod {
+    /// The sum, around the end of its range.
+    fn add(self, other: Self) -> Self;
+
+    /// The same with its bytes the other way round.
+    fn swapped(self) -> Self;
+
+    /// Rows of bytes, `N` of them as long as this one: the first bytes of all cells (the most significant), then the
+    /// second ones, and so on.
+    fn gather(planes: &[u8], row: &mut [Self]);
+}
+
+/// Undoes a predictor in rows of `row_cells` cells of `samples` bands, and puts the bytes in this machine's order.
+pub fn undo<T: Cell>(cells: &mut [T], predictor: Predictor, endian: Endian, row_cells: usize, samples: usize) {
+    if predictor == Predictor::Floating {
+        // The bytes of this predictor have an order of their own.
+        let mut planes = vec![0; row_cells * size_of::<T>()];
+        for row in cells.chunks_exact_mut(row_cells) {
+            planes.copy_from_slice(bytemuck::cast_slice(row));
+            accumulate(&mut planes, samples);
+            T::gather(&planes, row);
+        }
+        return;
+    }
+    if endian != NATIVE && size_of::<T>() > 1 {
+        for cell in &mut *cells {
+            *cell = cell.swapped();
+        }
+    }
+    if predictor == Predictor::Horizontal {
+        cells.chunks_exact_mut(row_cells).for_each(|row| accumulate(row, samples));
+    }
+}
+
+/// This machine's.
+const NATIVE: Endian = if cfg!(target_endian = "little") { Endian::Little } else { Endian::Big };
+
+/// Sums up differences from one pixel to the next.
+fn accumulate<T: Cell>(row: &mut [T], samples: usize) {
+    match samples {
+        1 => accumulate_by::<T, 1>(row),
+        2 => accumulate_by::<T, 2>(row),
+        3 => accumulate_by::<T, 3>(row),
+        4 => accumulate_by::<T, 4>(row),
+        _ => {
+            for index in samples..row.len() {
+                row[index] = row[index].add(row[index - samples]);
+            }
+        }
+    }
+}
+
+/// The same, with the sums in registers.
+fn accumulate_by<T: Cell, const SAMPLES: usize>(row: &mut [T]) {
+    let mut sum = [T::default(); SAMPLES];
+    for pixel in row.as_chunks_mut::<SAMPLES>().0 {
+        for (sum, sample) in sum.iter_mut().zip(pixel) {
+            *sum = sum.add(*sample);
+            *sample = *sum;
+        }
+    }
+}
+
+macro_rules! cell {
+    ($($type:ident $add:expr, $swap:expr, $bytes:literal);*) => {$(
+        impl Cell for $type {
+            fn add(self, other: Self) -> Self { $add(self, other) }
+            fn swapped(self) -> Self { $swap(self) }
+            fn gather(planes: &[u8], row: &mut [Self]) {
+                let length = row.len();
+                let planes: [&[u8]; $bytes] = std::array::from_fn(|byte| &planes[byte * length..(byte + 1) * length]);
+                for (index, cell) in row.iter_mut().enumerate() {
+                    *cell = Self::from_be_bytes(std::array::from_fn(|byte| planes[byte][index]));
+                }
+            }
+        }
+    )*};
+}
+
+cell!(
+    u8 u8::wrapping_add, u8::swap_bytes, 1; i8 i8::wrapping_add, i8::swap_bytes, 1;
+    u16 u16::wrapping_add, u16::swap_bytes, 2; i16 i16::wrapping_add, i16::swap_bytes, 2;
+    u32 u32::wrapping_add, u32::swap_bytes, 4; i32 i32::wrapping_add, i32::swap_bytes, 4;
+    u64 u64::wrapping_add, u64::swap_bytes, 8; i64 i64::wrapping_add, i64::swap_bytes, 8;
+    f32 std::ops::Add::add, |cell: f32| f32::from_bits(cell.to_bits().swap_bytes()), 4;
+    f64 std::ops::Add::add, |cell: f64| f64::from_bits(cell.to_bits().swap_bytes()), 8
+);
+
+#[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "differences wrap around on purpose")]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const COLS: usize = 37;
+
+    /// Two rows that start anew, sums that wrap around.
+    fn texture(samples: usize) -> Vec<u16> {
+        (0..2 * COLS * samples).map(|index| (index * 7919 + index * index * 31) as u16).collect()
+    }
+
+    #[rstest]
+    fn differences_are_summed_up_by_band_and_row(#[values(1, 2, 3, 4, 5, 7)] samples: usize) {
+        let (cells, row_cells) = (texture(samples), COLS * samples);
+        let difference =
+            |row: &[u16], at: usize| if at < samples { row[at] } else { row[at].wrapping_sub(row[at - samples]) };
+        let mut predicted: Vec<u16> = cells
+            .chunks_exact(row_cells)
+            .flat_map(|row| (0..row_cells).map(|at| difference(row, at)).collect::<Vec<_>>())
+            .collect();
+        let swapped: Vec<u16> = predicted.iter().map(|cell| cell.swap_bytes()).collect();
+        undo(&mut predicted, Predictor::Horizontal, NATIVE, row_cells, samples);
+        assert_eq!(predicted, cells);
+        let other = if NATIVE == Endian::Little { Endian::Big } else { Endian::Little };
+        let mut foreign = swapped;
+        undo(&mut foreign, Predictor::Horizontal, other, row_cells, samples);
+        assert_eq!(foreign, cells);
+    }
+
+    #[rstest]
+    fn floats_are_put_together_from_planes_of_bytes(#[values(1, 2, 3, 4, 5)] samples: usize) {
+        let cells: Vec<f32> = texture(samples).iter().map(|cell| f32::from(*cell) * -1.5e-3).collect();
+        let mut predicted = Vec::new();
+        for row in cells.chunks_exact(COLS * samples) {
+            let planes: Vec<u8> =
+                (0..4).flat_map(|byte| row.iter().map(move |cell| cell.to_be_bytes()[byte])).collect();
+            let difference =
+                |at: usize| if at < samples { planes[at] } else { planes[at].wrapping_sub(planes[at - samples]) };
+            predicted.extend((0..planes.len()).map(difference));
+        }
+        let mut read: Vec<f32> = predicted.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect();
+        undo(&mut read, Predictor::Floating, Endian::Big, COLS * samples, samples);
+        assert_eq!(read, cells);
+    }
+}
