@@ -20,6 +20,7 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
         cors_origins: settings.cors_origins.clone(),
         request_timeout: Duration::from_secs(settings.request_timeout_s),
         empty_tile: settings.empty_tile,
+        tile_cache_bytes: u64::from(settings.tile_cache_mb()) << 20,
     };
     let state = AppState::new(catalog, setup.pool, http);
     let catalog = Arc::clone(&state.catalog);

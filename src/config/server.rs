@@ -23,13 +23,17 @@ pub struct ServerSettings {
     #[arg(long, env = "COGWHEEL_PORT", default_value_t = 8080)]
     pub port: u16,
 
-    /// Memory for decoded blocks, in megabytes (0 = off)
-    #[arg(long, env = "COGWHEEL_BLOCK_CACHE_MB", default_value_t = 48)]
-    pub block_cache_mb: u32,
+    /// Memory for encoded tiles, in megabytes (0 = off; default: 16, on Lambda 0)
+    #[arg(long, env = "COGWHEEL_TILE_CACHE_MB")]
+    pub tile_cache_mb: Option<u32>,
 
-    /// Memory for bytes read from object stores, in megabytes
-    #[arg(long, env = "COGWHEEL_STORAGE_CACHE_MB", default_value_t = 32)]
-    pub storage_cache_mb: u32,
+    /// Memory for decoded blocks, in megabytes (0 = off; default: 48, on Lambda a sixteenth of its memory)
+    #[arg(long, env = "COGWHEEL_BLOCK_CACHE_MB")]
+    pub block_cache_mb: Option<u32>,
+
+    /// Memory for bytes read from object stores, in megabytes (default: 32, on Lambda a thirty-second of its memory)
+    #[arg(long, env = "COGWHEEL_STORAGE_CACHE_MB")]
+    pub storage_cache_mb: Option<u32>,
 
     /// Seconds after which a layer in use is checked for a newer version of its source (0 = never)
     #[arg(long, env = "COGWHEEL_RECHECK_S", default_value_t = 60)]
@@ -47,7 +51,7 @@ pub struct ServerSettings {
     #[arg(long, env = "COGWHEEL_EMPTY_TILE", default_value_t = 200, value_parser = empty_status)]
     pub empty_tile: u16,
 
-    /// Worker threads for reading, warping and encoding (default: one a core)
+    /// Worker threads for reading, warping and encoding (default: one a core; on Lambda one for each started 1769 MB)
     #[arg(long, env = "COGWHEEL_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
 }
@@ -82,7 +86,7 @@ impl ServerSettings {
         let environment = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
         StorageSettings {
             environment: environment.filter(|(name, _)| about_stores(name)).collect(),
-            cache_bytes: u64::from(self.storage_cache_mb) << 20,
+            cache_bytes: u64::from(self.storage_cache_mb()) << 20,
             deadline: Duration::from_secs(self.request_timeout_s),
         }
     }
@@ -90,8 +94,20 @@ impl ServerSettings {
     /// How the memory for decoded blocks is shared: a quarter of it is GDAL's, which reads what the native readers do not.
     #[must_use]
     pub fn block_cache(&self) -> BlockCacheSizes {
-        let gdal_mb = self.block_cache_mb.div_ceil(4);
-        BlockCacheSizes { gdal_mb, native_bytes: u64::from(self.block_cache_mb - gdal_mb) << 20 }
+        let all_mb = self.block_cache_mb.unwrap_or_else(|| share_of_lambda(16).unwrap_or(48));
+        let gdal_mb = all_mb.div_ceil(4);
+        BlockCacheSizes { gdal_mb, native_bytes: u64::from(all_mb - gdal_mb) << 20 }
+    }
+
+    /// Memory for encoded tiles. On Lambda an instance sees a tile once: caches in front of it are for all of them.
+    #[must_use]
+    pub fn tile_cache_mb(&self) -> u32 {
+        self.tile_cache_mb.unwrap_or(if on_lambda() { 0 } else { 16 })
+    }
+
+    /// Memory for bytes of objects.
+    fn storage_cache_mb(&self) -> u32 {
+        self.storage_cache_mb.unwrap_or_else(|| share_of_lambda(32).unwrap_or(32))
     }
 
     /// How often a layer is checked for a newer version.
@@ -103,9 +119,20 @@ impl ServerSettings {
     /// How many workers there are.
     #[must_use]
     pub fn worker_threads(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.threads.map_or_else(cores, usize::from)
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        // What is one core on Lambda, which shows more of them than it gives time for.
+        let paid = lambda_memory_mb().map_or(usize::MAX, |memory_mb| memory_mb.div_ceil(1769) as usize);
+        self.threads.map_or(cores.min(paid), usize::from)
     }
+}
+
+/// A part of the memory that Lambda gives, in megabytes, within reason.
+fn share_of_lambda(part: u32) -> Option<u32> {
+    Some((lambda_memory_mb()? / part).clamp(8, 256))
+}
+
+fn lambda_memory_mb() -> Option<u32> {
+    std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok()?.parse().ok().filter(|memory_mb| *memory_mb > 0)
 }
 
 fn empty_status(text: &str) -> Result<u16, String> {

@@ -4,8 +4,8 @@
 //! keeps the few that it uses.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
 
 use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 
@@ -90,7 +90,8 @@ impl Crs {
     /// # Errors
     /// Never with PROJ's database at hand.
     pub fn wgs84() -> Result<Self, CrsError> {
-        Self::parse("EPSG:4326")
+        static WGS84: OnceLock<Crs> = OnceLock::new();
+        Self::parse_once("EPSG:4326", &WGS84)
     }
 
     /// EPSG:3857.
@@ -98,7 +99,15 @@ impl Crs {
     /// # Errors
     /// Never with PROJ's database at hand.
     pub fn web_mercator() -> Result<Self, CrsError> {
-        Self::parse("EPSG:3857")
+        static WEB_MERCATOR: OnceLock<Crs> = OnceLock::new();
+        Self::parse_once("EPSG:3857", &WEB_MERCATOR)
+    }
+
+    fn parse_once(definition: &str, parsed: &OnceLock<Self>) -> Result<Self, CrsError> {
+        match parsed.get() {
+            Some(crs) => Ok(crs.clone()),
+            None => Self::parse(definition).map(|crs| parsed.get_or_init(|| crs).clone()),
+        }
     }
 
     /// `EPSG:32632` where an authority names it, else its own name.
@@ -135,37 +144,36 @@ impl Crs {
     /// When there is no transform between the two at all.
     pub fn transform(&self, to: &Self, x: &mut [f64], y: &mut [f64]) -> Result<(), CrsError> {
         thread_local! {
-            static TRANSFORMS: RefCell<HashMap<(String, String), CoordTransform>> = RefCell::default();
+            /// The most recently made first.
+            static TRANSFORMS: RefCell<VecDeque<(Crs, Crs, CoordTransform)>> = RefCell::default();
         }
         TRANSFORMS.with_borrow_mut(|transforms| {
-            let key = (self.0.wkt.clone(), to.0.wkt.clone());
-            if !transforms.contains_key(&key) {
-                if transforms.len() >= TRANSFORMS_PER_THREAD {
-                    transforms.clear();
-                }
-                let transform = self.transform_to(to).map_err(|error| CrsError::NoTransform {
-                    from: self.label().to_owned(),
-                    to: to.label().to_owned(),
-                    reason: error.to_string(),
-                })?;
-                transforms.insert(key.clone(), transform);
+            let known = transforms.iter().position(|(own, other, _)| own == self && other == to);
+            let index = known.unwrap_or(0);
+            if known.is_none() {
+                let transform = self.transform_to(to)?;
+                transforms.truncate(TRANSFORMS_PER_THREAD - 1);
+                transforms.push_front((self.clone(), to.clone(), transform));
             }
-            if let Some(transform) = transforms.get(&key) {
-                // An error here means that some points have no image; those are infinite now.
-                let _ = transform.transform_coords(x, y, &mut []);
-            }
+            // An error here means that some points have no image; those are infinite now.
+            let _ = transforms[index].2.transform_coords(x, y, &mut []);
             Ok(())
         })
     }
 
-    fn transform_to(&self, to: &Self) -> gdal::errors::Result<CoordTransform> {
-        CoordTransform::new(&spatial_ref(&self.0.wkt)?, &spatial_ref(&to.0.wkt)?)
+    fn transform_to(&self, to: &Self) -> Result<CoordTransform, CrsError> {
+        let transform = || CoordTransform::new(&spatial_ref(&self.0.wkt)?, &spatial_ref(&to.0.wkt)?);
+        transform().map_err(|error| CrsError::NoTransform {
+            from: self.label().to_owned(),
+            to: to.label().to_owned(),
+            reason: error.to_string(),
+        })
     }
 }
 
 impl PartialEq for Crs {
     fn eq(&self, other: &Self) -> bool {
-        self.0.wkt == other.0.wkt
+        Arc::ptr_eq(&self.0, &other.0) || self.0.wkt == other.0.wkt
     }
 }
 

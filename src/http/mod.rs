@@ -12,6 +12,7 @@ mod path;
 mod point;
 mod query;
 mod router;
+mod tile_cache;
 mod tile_path;
 mod tilejson;
 mod tiles;
@@ -24,6 +25,7 @@ pub use router::build_app;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tile_cache::TileCache;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::catalog::{Catalog, OpenLayer};
@@ -47,6 +49,7 @@ pub struct AppState {
     pub pool: CpuPool,
     /// The HTTP settings.
     pub settings: HttpSettings,
+    tiles: TileCache,
     /// A permit is a megabyte.
     renders: Arc<Semaphore>,
     render_mb: u32,
@@ -63,6 +66,8 @@ pub struct HttpSettings {
     pub request_timeout: Duration,
     /// Status of a tile without data: 200, 204 or 404.
     pub empty_tile: u16,
+    /// Memory for encoded tiles; 0 keeps none.
+    pub tile_cache_bytes: u64,
 }
 
 impl AppState {
@@ -73,7 +78,8 @@ impl AppState {
         let renders = Arc::new(Semaphore::new(render_mb));
         let render_mb = u32::try_from(render_mb).unwrap_or(u32::MAX);
         let remote_renders = Arc::new(Semaphore::new(REMOTE_RENDER_MB as usize));
-        Self { catalog: Arc::new(catalog), pool, settings, renders, render_mb, remote_renders }
+        let tiles = TileCache::new(settings.tile_cache_bytes);
+        Self { catalog: Arc::new(catalog), pool, settings, tiles, renders, render_mb, remote_renders }
     }
 
     /// Waits until there is memory for a render that takes about `bytes`; the largest ones go alone.

@@ -30,12 +30,18 @@ pub async fn show(
         if etag.matches(&headers) {
             return Ok(etag.not_modified(caching));
         }
+        let caching = etag.headers(caching);
+        let key = (layer.id.clone(), path.tile, etag);
+        if let Some(tile) = state.tiles.get(&key) {
+            return Ok(respond(tile, caching, state.settings.empty_tile));
+        }
         let room = state.room_for(&layer, options.memory_bytes(&layer)).await?;
         let tile = render::tile(&state.pool, &layer, path.tile, options)
             .await
             .map_err(|error| ApiError::render(&path.layer, error))?;
         drop(room);
-        Ok(respond(tile, etag.headers(caching), state.settings.empty_tile))
+        state.tiles.keep(key, &tile);
+        Ok(respond(tile, caching, state.settings.empty_tile))
     };
     state.on_layer(&path.layer, answer).await
 }

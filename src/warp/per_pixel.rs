@@ -378,6 +378,7 @@ impl<A: Accumulator, const LANES: usize> Field<A, LANES> {
     }
 
     /// The same with a fixed number of weights; those behind the last one are nothing.
+    #[inline]
     fn sum_all<const TAPS: usize>(&self, x: i64, y: i64, across: &[A; TAPS], down: &[A; TAPS]) -> [A; LANES] {
         let width = self.window.width;
         let local = |position: i64, start: i64| usize::try_from(position - start).unwrap_or(0);

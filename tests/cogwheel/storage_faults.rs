@@ -460,7 +460,8 @@ fn ten_thousand_requests_under_random_faults_give_right_tiles_or_errors() {
     assert_eq!(right.iter().collect::<HashSet<_>>().len(), paths.len(), "no tile is like another");
     web.forget();
     web.misbehave(|_, number| random_fault(number));
-    let maps = Setup { cache_bytes: 256 << 10, timeout: PATIENCE, ..Setup::default() }.maps(&config);
+    let caches = Setup { cache_bytes: 256 << 10, block_cache_bytes: Some(0), ..Setup::default() };
+    let maps = Setup { timeout: PATIENCE, ..caches }.maps(&config);
     let statuses = Mutex::new(BTreeMap::<u16, usize>::new());
     let mut random = fastrand::Rng::with_seed(SEED);
     let requests: Vec<usize> = (0..10_000).map(|_| random.usize(..paths.len())).collect();

@@ -72,13 +72,21 @@ pub struct Setup {
     /// `AWS_*` and the like.
     pub environment: Vec<(String, String)>,
     pub cache_bytes: u64,
+    /// Decoded blocks; those of all tests are kept together where nothing is said.
+    pub block_cache_bytes: Option<u64>,
     pub recheck: Option<Duration>,
     pub timeout: Duration,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { environment: Vec::new(), cache_bytes: 32 << 20, recheck: None, timeout: Duration::from_mins(2) }
+        Self {
+            environment: Vec::new(),
+            cache_bytes: 32 << 20,
+            block_cache_bytes: None,
+            recheck: None,
+            timeout: Duration::from_mins(2),
+        }
     }
 }
 
@@ -92,14 +100,19 @@ impl Setup {
         let allow = format!("[storage]\nallow = {allow:?}\n");
         let text = if text.contains("[storage]") || text.contains("://") { text.to_owned() } else { allow + text };
         let file = LayersFile::parse(&text, "test.toml", fixtures().to_str().unwrap()).unwrap();
-        let settings =
-            HttpSettings { cors_origins: vec!["*".to_owned()], request_timeout: self.timeout, empty_tile: 200 };
+        let settings = HttpSettings {
+            cors_origins: vec!["*".to_owned()],
+            request_timeout: self.timeout,
+            empty_tile: 200,
+            tile_cache_bytes: 0,
+        };
         let storage = StorageSettings {
             environment: self.environment.into_iter().collect(),
             cache_bytes: self.cache_bytes,
             deadline: self.timeout,
         };
-        let catalog = Catalog::new(file, &readers(), storage, self.recheck);
+        let readers = self.block_cache_bytes.map_or_else(readers, |bytes| Readers::new(&pool(), bytes));
+        let catalog = Catalog::new(file, &readers, storage, self.recheck);
         Maps(build_app(AppState::new(catalog, pool(), settings)))
     }
 }
