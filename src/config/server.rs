@@ -27,7 +27,7 @@ pub struct ServerSettings {
     #[arg(long, env = "COGWHEEL_TILE_CACHE_MB")]
     pub tile_cache_mb: Option<u32>,
 
-    /// Memory for decoded blocks, in megabytes (0 = off; default: 48, on Lambda a sixteenth of its memory)
+    /// Memory for decoded blocks, in megabytes (0 = off; default: 64, on Lambda a sixteenth of its memory)
     #[arg(long, env = "COGWHEEL_BLOCK_CACHE_MB")]
     pub block_cache_mb: Option<u32>,
 
@@ -94,7 +94,7 @@ impl ServerSettings {
     /// How the memory for decoded blocks is shared: a quarter of it is GDAL's, which reads what the native readers do not.
     #[must_use]
     pub fn block_cache(&self) -> BlockCacheSizes {
-        let all_mb = self.block_cache_mb.unwrap_or_else(|| share_of_lambda(16).unwrap_or(48));
+        let all_mb = self.block_cache_mb.unwrap_or_else(|| share_of_lambda(16).unwrap_or(64));
         let gdal_mb = all_mb.div_ceil(4);
         BlockCacheSizes { gdal_mb, native_bytes: u64::from(all_mb - gdal_mb) << 20 }
     }

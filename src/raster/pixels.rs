@@ -74,7 +74,7 @@ impl Pixels {
     pub fn is_empty(&self) -> bool {
         match &self.mask {
             Mask::AllValid => false,
-            Mask::Shared(_, values) | Mask::PerBand(values) => values.iter().all(|v| *v == 0),
+            Mask::Shared(_, values) | Mask::PerBand(values) => values.iter().fold(0, |any, valid| any | valid) == 0,
         }
     }
 }

@@ -20,6 +20,10 @@ pub fn by_value(samples: &Samples, nodata: &[Option<f64>]) -> Mask {
 /// A mask that all bands share, and one by value.
 #[must_use]
 pub fn combine(kind: MaskKind, mut mask: Vec<u8>, by_value: Mask, bands: usize) -> Mask {
+    // Most windows lie inside; without a branch a pixel, many are looked at at once.
+    if mask.iter().fold(255, |lowest: u8, valid| lowest.min(*valid)) == 255 {
+        return by_value;
+    }
     match by_value {
         Mask::AllValid => Mask::Shared(kind, mask),
         Mask::Shared(_, values) => {
@@ -60,18 +64,24 @@ fn mask_by_value<T: Sample>(values: &[T], nodata: &[Option<f64>]) -> Option<Vec<
         .iter()
         .map(|value| value.map(T::from_f64).filter(|typed| equals(typed.to_f64(), value.unwrap_or(f64::NAN), T::DTYPE)))
         .collect();
+    let is_invalid = |value: T, wanted: Option<T>| match T::DTYPE {
+        DataType::F32 | DataType::F64 => {
+            let value = value.to_f64();
+            !value.is_finite() | wanted.is_some_and(|wanted| equals(value, wanted.to_f64(), T::DTYPE))
+        }
+        _ => wanted.is_some_and(|wanted| value == wanted),
+    };
+    // Without a branch a value, many are looked at at once; and mostly there is nothing to be found.
+    if let [wanted] = wanted.as_slice()
+        && !values.iter().fold(false, |any, value| any | is_invalid(*value, *wanted))
+    {
+        return None;
+    }
     let mut mask = vec![255; values.len()];
     let mut any = false;
     for (samples, flags) in values.chunks_exact(nodata.len()).zip(mask.chunks_exact_mut(nodata.len())) {
         for ((value, flag), wanted) in samples.iter().zip(flags).zip(&wanted) {
-            let invalid = match T::DTYPE {
-                DataType::F32 | DataType::F64 => {
-                    let value = value.to_f64();
-                    !value.is_finite() || wanted.is_some_and(|wanted| equals(value, wanted.to_f64(), T::DTYPE))
-                }
-                _ => wanted.is_some_and(|wanted| *value == wanted),
-            };
-            if invalid {
+            if is_invalid(*value, *wanted) {
                 *flag = 0;
                 any = true;
             }
@@ -88,7 +98,7 @@ pub fn equals(a: f64, b: f64, dtype: DataType) -> bool {
         DataType::F64 => f64::EPSILON,
         _ => 0.0,
     };
-    a == b || (a - b).abs() <= 2.0 * epsilon * (a + b).abs() || (a.is_nan() && b.is_nan())
+    (a == b) | ((a - b).abs() <= 2.0 * epsilon * (a + b).abs()) | (a.is_nan() & b.is_nan())
 }
 
 #[cfg(test)]

@@ -127,18 +127,37 @@ fn rescaled<T: Sample>(values: &[T], range: impl Fn(usize) -> Option<[f64; 2]>, 
 /// The same for 8-bit values, by a table a band.
 fn rescaled_u8(mut values: Vec<u8>, range: impl Fn(usize) -> Option<[f64; 2]>, bands: usize) -> Vec<u8> {
     let every: Vec<u8> = (0..=u8::MAX).collect();
-    let tables: Vec<Vec<u8>> = (0..bands).map(|band| rescaled(&every, |_| range(band), 1)).collect();
-    for pixel in values.chunks_exact_mut(bands.max(1)) {
-        for (value, table) in pixel.iter_mut().zip(&tables) {
-            *value = table[usize::from(*value)];
+    let table = |band: usize| {
+        let mut table = [0; 256];
+        table.copy_from_slice(&rescaled(&every, |_| range(band), 1));
+        table
+    };
+    let tables: Vec<[u8; 256]> = (0..bands).map(table).collect();
+    match tables.as_slice() {
+        [first, others @ ..] if others.iter().all(|other| other == first) => {
+            values.iter_mut().for_each(|value| *value = first[usize::from(*value)]);
+        }
+        _ => {
+            for pixel in values.chunks_exact_mut(bands.max(1)) {
+                for (value, table) in pixel.iter_mut().zip(&tables) {
+                    *value = table[usize::from(*value)];
+                }
+            }
         }
     }
     values
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+/// Rounded, half up, and clamped; NaN becomes 0.
+#[expect(clippy::cast_possible_truncation, reason = "the lowest byte is asked for")]
 fn to_byte(value: f64) -> u8 {
-    (value + 0.5) as u8
+    // The last digit of a number of this size is the unit: the whole number is in the lowest bits, without a conversion.
+    const UNIT: f64 = (1_u64 << 52) as f64;
+    // Half goes to the even number when it is added.
+    const HALF_UP: f64 = 1.0 / (1_u64 << 33) as f64;
+    let value = if value > 0.0 { value } else { 0.0 };
+    let value = if value < 255.0 { value } else { 255.0 };
+    (value + HALF_UP + UNIT).to_bits() as u8
 }
 
 #[cfg(test)]

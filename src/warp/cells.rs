@@ -70,9 +70,20 @@ impl CellMap {
     pub fn refined(
         self, projector: &Projector<'_>, grid: &OutputGrid, bounds: &LonLatBounds, scale: [f64; 2],
     ) -> Result<Self, CrsError> {
+        // What every cell needs first, of all of them at once: a call of PROJ costs more than a point.
+        let halves = 2 * CELLS;
+        let (mut x, mut y) = lattice(grid, 0, 0, BLOCK_PX, halves);
+        projector.positions(&mut x, &mut y)?;
+        let of_cell = |values: &[f64], [col, row]: [usize; 2]| -> Vec<f64> {
+            let line = |row: usize| &values[row * (halves + 1) + 2 * col..][..3];
+            [line(2 * row), line(2 * row + 1), line(2 * row + 2)].concat()
+        };
         let cells = cell_indices()
             .zip(self.cells)
-            .map(|((col, row), cell)| refine(cell, projector, grid, bounds, scale, [col * CELL_PX, row * CELL_PX]))
+            .map(|((col, row), cell)| {
+                let halved = (of_cell(&x, [col, row]), of_cell(&y, [col, row]));
+                refine(cell, halved, projector, grid, bounds, scale, [col * CELL_PX, row * CELL_PX])
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self { cells })
     }
@@ -186,10 +197,11 @@ fn cell_indices() -> impl Iterator<Item = (usize, usize)> {
     (0..CELLS).flat_map(|row| (0..CELLS).map(move |col| (col, row)))
 }
 
-/// Divides a cell until the points in the middle of its squares are where interpolation puts them.
+/// Divides a cell until the points in the middle of its squares are where interpolation puts them; `halved` are the
+/// positions when it is divided once.
 fn refine(
-    cell: Cell, projector: &Projector<'_>, grid: &OutputGrid, bounds: &LonLatBounds, scale: [f64; 2],
-    [left, top]: [usize; 2],
+    cell: Cell, halved: (Vec<f64>, Vec<f64>), projector: &Projector<'_>, grid: &OutputGrid, bounds: &LonLatBounds,
+    scale: [f64; 2], [left, top]: [usize; 2],
 ) -> Result<Cell, CrsError> {
     if !bounds.intersects(lon_lat_box(grid, left, top)) {
         return Ok(Cell { points: Points::Outside, size: [f64::NAN; 2] });
@@ -197,13 +209,20 @@ fn refine(
     let Points::Lattice { divisions: 1, cols, rows } = cell.points else { return Ok(cell) };
     let (mut cols, mut rows) = (over(&cols, scale[0]), over(&rows, scale[1]));
     let mut divisions = 1;
+    let mut halved = Some(halved);
     loop {
         let finer = divisions * 2;
         if finer > CELL_PX / 2 || cols.iter().chain(&rows).any(|v| !v.is_finite()) {
             return exact(projector, grid, scale, [left, top]);
         }
-        let (mut x, mut y) = lattice(grid, left, top, CELL_PX, finer);
-        projector.positions(&mut x, &mut y)?;
+        let (x, y) = match halved.take() {
+            Some(halved) => halved,
+            None => {
+                let (mut x, mut y) = lattice(grid, left, top, CELL_PX, finer);
+                projector.positions(&mut x, &mut y)?;
+                (x, y)
+            }
+        };
         let (finer_cols, finer_rows) = (over(&x, scale[0]), over(&y, scale[1]));
         let error =
             interpolation_error(&cols, &finer_cols, divisions).max(interpolation_error(&rows, &finer_rows, divisions));

@@ -182,6 +182,11 @@ impl<A: Accumulator> AxisTaps<A> {
         (self.first[index], &self.weights[index * self.stride..][..self.count[index]])
     }
 
+    /// The same for all output pixels, when [`Self::most`] is `TAPS`: behind the last weight there are zeros.
+    pub fn all<const TAPS: usize>(&self) -> impl Iterator<Item = (usize, &[A; TAPS])> {
+        self.first.iter().copied().zip(self.weights.as_chunks::<TAPS>().0)
+    }
+
     /// The most taps that any output pixel has.
     pub fn most(&self) -> usize {
         self.stride

@@ -6,6 +6,7 @@
 
 mod cells;
 mod kernel;
+mod lanes;
 mod mapping;
 mod mode;
 mod nearest;

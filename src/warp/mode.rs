@@ -100,6 +100,9 @@ fn write<T: Sample>(
         return;
     }
     let bands = out.bands;
+    if source.mask == Mask::AllValid && write_uniform([across, down], values, source, out, [col, row]) {
+        return;
+    }
     let mut opacity = 0.0_f64;
     for band in 0..bands {
         let mut opaque = 0.0;
@@ -124,4 +127,24 @@ fn write<T: Sample>(
         }
     }
     out.row(row).1[col] = u8::from_f64(opacity * 255.0);
+}
+
+/// Writes a pixel whose footprint holds one value only, as most do where there are classes; false when it is another.
+fn write_uniform<T: Sample>(
+    [across, down]: [&Span; 2], values: &[T], source: &Pixels, out: &mut Rows<'_, T>, [col, row]: [usize; 2],
+) -> bool {
+    let bands = out.bands;
+    let line = |line: usize| {
+        let first = line * source.width + across.first;
+        &values[first * bands..(first + across.weights.len()) * bands]
+    };
+    let first = &line(down.first)[..bands];
+    let lines = down.first..down.first + down.weights.len();
+    if !lines.into_iter().all(|number| line(number).chunks_exact(bands).all(|pixel| pixel == first)) {
+        return false;
+    }
+    let (samples, mask) = out.row(row);
+    samples[col * bands..(col + 1) * bands].copy_from_slice(first);
+    mask[col] = 255;
+    true
 }

@@ -8,39 +8,25 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::cells::{CELL_PX, CellMap};
+use super::lanes::{Bands, MOST_LANES, add};
 use super::phases::{self, Clipped, Phases, Snapped};
-use super::separable::validity;
 use super::sums::{self, Accumulator, Filterable};
 use super::target::Rows;
 use super::{Part, Rect, Resampling, SourceWindow, kernel};
-use crate::raster::{Mask, MaskKind, Pixels};
-
-/// The most lanes.
-const MOST_LANES: usize = 8;
+use crate::raster::{Mask, Pixels};
 
 /// Filters what was read for a part of a block, as many bands at a time as lanes hold.
 pub fn fill<T: Filterable>(
     resampling: Resampling, cells: &CellMap, part: &Part, values: &[T], source: &Pixels, mut out: Rows<'_, T>,
 ) {
-    let at_once = match source.mask {
-        Mask::AllValid => MOST_LANES,
-        Mask::Shared(..) => MOST_LANES - 1,
-        Mask::PerBand(_) => MOST_LANES / 2,
-    };
-    for first in (0..source.bands).step_by(at_once) {
-        let bands = first..(first + at_once).min(source.bands);
-        let lanes = match source.mask {
-            Mask::AllValid => bands.len(),
-            Mask::Shared(..) => bands.len() + 1,
-            Mask::PerBand(_) => bands.len() * 2,
-        };
-        let warp = Warp { resampling, cells, part, values, source, bands };
+    for bands in Bands::groups(values, source) {
+        let lanes = bands.lanes();
+        let warp = Warp { resampling, cells, part, bands };
         match lanes {
             1 => warp.fill::<1>(&mut out),
             2 => warp.fill::<2>(&mut out),
-            3 | 4 => warp.fill::<4>(&mut out),
-            5.. => warp.fill::<MOST_LANES>(&mut out),
-            0 => {}
+            4 => warp.fill::<4>(&mut out),
+            _ => warp.fill::<MOST_LANES>(&mut out),
         }
     }
 }
@@ -50,9 +36,7 @@ struct Warp<'a, T> {
     resampling: Resampling,
     cells: &'a CellMap,
     part: &'a Part,
-    values: &'a [T],
-    source: &'a Pixels,
-    bands: Range<usize>,
+    bands: Bands<'a, T>,
 }
 
 /// The weights of one output pixel along one axis.
@@ -98,16 +82,18 @@ impl<T: Filterable> Warp<'_, T> {
         let runs: Vec<Run<T::Acc>> = cell_runs(rect.x, rect.width).map(|cols| self.run(rect, cols)).collect();
         let (mut cols, mut rows) = (Vec::new(), Vec::new());
         let mut clipped = [Clipped::default(), Clipped::default()];
+        let mut buffers = Buffers::<T, LANES> { sums: Vec::with_capacity(CELL_PX), stored: Vec::new() };
+        let bands = if self.bands.range.len() == self.bands.source.bands { self.bands.source.bands } else { 0 };
         for y in rect.y..rect.y + rect.height {
             self.cells.row(y, rect.x, rect.x + rect.width, &mut cols, &mut rows);
             let row = y - self.part.rect.y;
             for run in &runs {
                 let positions = [&cols[run.cols.clone()], &rows[run.cols.clone()]];
-                let done = match (self.source.bands, run.taps) {
-                    (1, 2) => self.fill_inside::<1, LANES, 2>(run, positions, field, row, out),
-                    (1, 4) => self.fill_inside::<1, LANES, 4>(run, positions, field, row, out),
-                    (3, 2) => self.fill_inside::<3, LANES, 2>(run, positions, field, row, out),
-                    (3, 4) => self.fill_inside::<3, LANES, 4>(run, positions, field, row, out),
+                let done = match (bands, run.taps) {
+                    (1, 2) => self.fill_inside::<1, LANES, 2>(run, positions, field, row, &mut buffers, out),
+                    (1, 4) => self.fill_inside::<1, LANES, 4>(run, positions, field, row, &mut buffers, out),
+                    (3, 2) => self.fill_inside::<3, LANES, 2>(run, positions, field, row, &mut buffers, out),
+                    (3, 4) => self.fill_inside::<3, LANES, 4>(run, positions, field, row, &mut buffers, out),
                     _ => false,
                 };
                 if !done {
@@ -136,8 +122,11 @@ impl<T: Filterable> Warp<'_, T> {
                 && is_inside(top, bottom, size[1], window.row, window.height)
         });
         let has_positions = || self.cells.is_finite(rect.x, rect.y);
-        let taps =
-            if is_inside && !matches!(self.source.mask, Mask::PerBand(_)) && has_positions() { tabled } else { 0 };
+        let taps = if is_inside && !matches!(self.bands.source.mask, Mask::PerBand(_)) && has_positions() {
+            tabled
+        } else {
+            0
+        };
         Run { cols, phases, taps }
     }
 
@@ -145,7 +134,7 @@ impl<T: Filterable> Warp<'_, T> {
     /// when that is not so after all.
     fn fill_inside<const BANDS: usize, const LANES: usize, const TAPS: usize>(
         &self, run: &Run<T::Acc>, [cols, rows]: [&[f64]; 2], field: &Field<T::Acc, LANES>, row: usize,
-        out: &mut Rows<'_, T>,
+        buffers: &mut Buffers<T, LANES>, out: &mut Rows<'_, T>,
     ) -> bool {
         let [Some(across), Some(down)] = run.phases.each_ref().map(|phases| phases.table::<TAPS>()) else {
             return false;
@@ -153,35 +142,15 @@ impl<T: Filterable> Warp<'_, T> {
         if sums::must_clamp::<T>(self.resampling) {
             return false;
         }
-        let kind = match &self.source.mask {
-            Mask::Shared(kind, _) => Some(*kind),
-            Mask::AllValid | Mask::PerBand(_) => None,
-        };
-        let (samples, mask) = out.row(row);
-        let (pixels, _) = samples.as_chunks_mut::<BANDS>();
-        let targets = pixels[run.cols.clone()].iter_mut().zip(&mut mask[run.cols.clone()]);
-        for ((x, y), (pixel, flag)) in cols.iter().zip(rows).zip(targets) {
+        buffers.sums.clear();
+        buffers.sums.extend(cols.iter().zip(rows).map(|(x, y)| {
             let (x, across) = across.at(phases::snap(*x));
             let (y, down) = down.at(phases::snap(*y));
-            let sums = field.sum_all(x, y, across, down);
-            match kind {
-                None => {
-                    for band in 0..BANDS {
-                        pixel[band] = T::store(sums[band]);
-                    }
-                    *flag = 255;
-                }
-                Some(kind) => {
-                    let share = sums[LANES - 1];
-                    *flag = validity(kind, share.to_f64());
-                    if *flag > 0 {
-                        for band in 0..BANDS {
-                            pixel[band] = T::store(sums[band].share_of(share));
-                        }
-                    }
-                }
-            }
-        }
+            field.sum_all(x, y, across, down)
+        }));
+        let (samples, mask) = out.row(row);
+        let pixels = &mut samples.as_chunks_mut::<BANDS>().0[run.cols.clone()];
+        self.bands.store_row(&buffers.sums, &mut buffers.stored, pixels, &mut mask[run.cols.clone()]);
         true
     }
 
@@ -191,7 +160,7 @@ impl<T: Filterable> Warp<'_, T> {
     ) {
         let window = self.part.window;
         let [across, down] = &run.phases;
-        let bands = self.source.bands;
+        let bands = self.bands.source.bands;
         let fill = std::mem::take(&mut out.fill);
         let (samples, mask) = out.row(row);
         for (col, (x, y)) in run.cols.clone().zip(cols.iter().zip(rows)) {
@@ -202,51 +171,23 @@ impl<T: Filterable> Warp<'_, T> {
             let across = taps(across, x, window.col, window.width, field.window.col, clipped_across);
             let down = taps(down, y, window.row, window.height, field.window.row, clipped_down);
             let sums = field.sum(&across, &down);
-            let pixel = &mut samples[col * bands..(col + 1) * bands][self.bands.clone()];
-            let valid = self.store(&sums, &fill, pixel);
+            let pixel = &mut samples[col * bands..(col + 1) * bands][self.bands.range.clone()];
+            let valid = self.bands.store(&sums, &fill, pixel);
             if valid > 0 && sums::must_clamp::<T>(self.resampling) {
                 let taps = field.in_read(&across, &down, window);
-                sums::clamp_to_taps(taps, self.values, self.source, self.bands.start, pixel);
+                sums::clamp_to_taps(taps, &self.bands, pixel);
             }
             // A pixel is as valid as its most valid band.
-            mask[col] = if self.bands.start == 0 { valid } else { valid.max(mask[col]) };
+            mask[col] = if self.bands.range.start == 0 { valid } else { valid.max(mask[col]) };
         }
         out.fill = fill;
     }
+}
 
-    /// Stores the bands of one output pixel; gives its validity.
-    fn store<const LANES: usize>(&self, sums: &[T::Acc; LANES], fill: &[T], pixel: &mut [T]) -> u8 {
-        let (values, shares) = sums.split_at(self.bands.len());
-        let share = sums[LANES - 1];
-        match &self.source.mask {
-            Mask::AllValid => {
-                pixel.iter_mut().zip(values).for_each(|(sample, value)| *sample = T::store(*value));
-                255
-            }
-            Mask::Shared(kind, _) => {
-                let valid = validity(*kind, share.to_f64());
-                if valid > 0 {
-                    let mean = |value: &T::Acc| T::store(value.share_of(share));
-                    pixel.iter_mut().zip(values).for_each(|(sample, value)| *sample = mean(value));
-                }
-                valid
-            }
-            Mask::PerBand(_) => {
-                let mut any = 0;
-                for (band, sample) in pixel.iter_mut().enumerate() {
-                    let valid = validity(MaskKind::Binary, shares[band].to_f64());
-                    let is_valid = valid > 0;
-                    *sample = if is_valid {
-                        T::store(values[band].share_of(shares[band]))
-                    } else {
-                        fill[self.bands.start + band]
-                    };
-                    any = any.max(valid);
-                }
-                any
-            }
-        }
-    }
+/// Output pixels of one row in the making.
+struct Buffers<T: Filterable, const LANES: usize> {
+    sums: Vec<[T::Acc; LANES]>,
+    stored: Vec<T>,
 }
 
 /// Output pixels of some rows, in one cell.
@@ -302,56 +243,9 @@ impl<A: Accumulator, const LANES: usize> Field<A, LANES> {
         self.pixels.reserve(window.width * window.height + behind);
         for row in top..top + window.height {
             let first = row * read.width + left;
-            self.spread_row(warp, first..first + window.width);
+            warp.bands.spread(first..first + window.width, &mut self.pixels);
         }
         self.pixels.resize(self.pixels.len() + behind, [A::default(); LANES]);
-    }
-
-    fn spread_row<T: Filterable<Acc = A>>(&mut self, warp: &Warp<'_, T>, pixels: Range<usize>) {
-        let (bands, source) = (warp.bands.clone(), warp.source);
-        let all = source.bands;
-        let samples = warp.values[pixels.start * all..pixels.end * all].chunks_exact(all);
-        let share = |valid: u8| A::from_f64(f64::from(valid) / 255.0);
-        let zero = A::default();
-        match &source.mask {
-            Mask::AllValid if all == 3 && LANES == 4 => {
-                let (samples, _) = warp.values[pixels.start * 3..pixels.end * 3].as_chunks::<3>();
-                let spread = |[r, g, b]: &[T; 3]| {
-                    let mut lanes = [zero; LANES];
-                    (lanes[0], lanes[1], lanes[2]) = (r.load(), g.load(), b.load());
-                    lanes
-                };
-                self.pixels.extend(samples.iter().map(spread));
-            }
-            Mask::AllValid => self.pixels.extend(samples.map(|pixel| {
-                let mut lanes = [zero; LANES];
-                lanes.iter_mut().zip(&pixel[bands.clone()]).for_each(|(lane, value)| *lane = value.load());
-                lanes
-            })),
-            Mask::Shared(_, mask) => self.pixels.extend(samples.zip(&mask[pixels]).map(|(pixel, valid)| {
-                let mut lanes = [zero; LANES];
-                // An invalid sample may be NaN: 0 x NaN would spread.
-                if *valid > 0 {
-                    let share = share(*valid);
-                    for (lane, value) in lanes.iter_mut().zip(&pixel[bands.clone()]) {
-                        *lane = zero.add_product(value.load(), share);
-                    }
-                    lanes[LANES - 1] = share;
-                }
-                lanes
-            })),
-            Mask::PerBand(mask) => {
-                let flags = mask[pixels.start * all..pixels.end * all].chunks_exact(all);
-                self.pixels.extend(samples.zip(flags).map(|(pixel, flags)| {
-                    let mut lanes = [zero; LANES];
-                    for (index, band) in bands.clone().enumerate().filter(|(_, band)| flags[*band] > 0) {
-                        lanes[index] = pixel[band].load();
-                        lanes[bands.len() + index] = share(flags[band]);
-                    }
-                    lanes
-                }));
-            }
-        }
     }
 
     /// The taps of a pixel, columns and rows, in pixels of what was read.
@@ -395,12 +289,6 @@ impl<A: Accumulator, const LANES: usize> Field<A, LANES> {
             first += width;
         }
         sums
-    }
-}
-
-fn add<A: Accumulator, const LANES: usize>(sums: &mut [A; LANES], weight: A, values: &[A; LANES]) {
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum = sum.add_product(weight, *value);
     }
 }
 

@@ -1,211 +1,165 @@
 //! Kernels when columns and rows map independently: first along the rows that are needed, then across them.
 
 use super::kernel::AxisTaps;
+use super::lanes::{Bands, MOST_LANES, add};
 use super::mapping::Axis;
 use super::sums::{self, Accumulator, Filterable};
 use super::target::Rows;
 use super::{Part, Resampling};
-use crate::raster::{Mask, MaskKind, Pixels};
+use crate::raster::{Mask, Pixels};
 
 /// Filters what was read for a part of a block.
-///
-/// With a mask, what is filtered is value x validity and validity, so that invalid pixels and colours under
-/// transparent ones never count; the quotient is the value.
 pub fn fill<T: Filterable>(
     resampling: Resampling, [cols, rows]: [&Axis; 2], part: &Part, values: &[T], source: &Pixels, mut out: Rows<'_, T>,
 ) {
     let (rect, window) = (part.rect, part.window);
     let taps = |axis: &Axis, from: usize, count: usize, start: i64, length: usize| {
-        AxisTaps::<T::Acc>::new(
-            resampling,
-            &axis.center[from..from + count],
-            &axis.size[from..from + count],
-            start,
-            length,
-        )
+        let range = from..from + count;
+        AxisTaps::<T::Acc>::new(resampling, &axis.center[range.clone()], &axis.size[range], start, length)
     };
     let across = taps(cols, rect.x, rect.width, window.col, window.width);
     let down = taps(rows, rect.y, rect.height, window.row, window.height);
-    let channels = Channels::of(source);
-    let width = rect.width * channels.count();
-    let mut lines = Lines::new(down.most(), width);
-    let mut loaded = Vec::with_capacity(source.width * channels.count());
-    let mut sum = vec![T::Acc::default(); width];
-    for row in 0..rect.height {
-        if !down.inside[row] {
-            continue;
-        }
-        let (first, weights) = down.of(row);
-        for line in first..first + weights.len() {
-            if let Some(target) = lines.claim(line) {
-                channels.load(values, source, line, &mut loaded);
-                filter_line(channels.count(), &across, &loaded, target);
-            }
-        }
-        weigh_lines(&lines, first, weights, &mut sum);
-        channels.store(&sum, &across, row, &mut out);
-        if sums::must_clamp::<T>(resampling) {
-            let (samples, mask) = out.row(row);
-            for (col, (pixel, valid)) in samples.chunks_exact_mut(source.bands).zip(mask).enumerate() {
-                let (left, taps) = across.of(col);
-                if *valid > 0 {
-                    let taps = [left..left + taps.len(), first..first + weights.len()];
-                    sums::clamp_to_taps(taps, values, source, 0, pixel);
-                }
-            }
+    for bands in Bands::groups(values, source) {
+        let lanes = bands.lanes();
+        let filter = Filter { resampling, across: &across, down: &down, bands };
+        match lanes {
+            1 => filter.fill::<1>(&mut out),
+            2 => filter.fill::<2>(&mut out),
+            4 => filter.fill::<4>(&mut out),
+            _ => filter.fill::<MOST_LANES>(&mut out),
         }
     }
 }
 
-/// What is filtered: the bands, and how valid they are.
-#[derive(Debug, Clone, Copy)]
-struct Channels {
-    bands: usize,
-    validity: Validity,
+/// Some bands of a part of a block, and the weights of its columns and rows.
+struct Filter<'a, T: Filterable> {
+    resampling: Resampling,
+    across: &'a AxisTaps<T::Acc>,
+    down: &'a AxisTaps<T::Acc>,
+    bands: Bands<'a, T>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Validity {
-    All,
-    Shared(MaskKind),
-    PerBand,
-}
-
-impl Channels {
-    fn of(source: &Pixels) -> Self {
-        let validity = match &source.mask {
-            Mask::AllValid => Validity::All,
-            Mask::Shared(kind, _) => Validity::Shared(*kind),
-            Mask::PerBand(_) => Validity::PerBand,
-        };
-        Self { bands: source.bands, validity }
-    }
-
-    fn count(self) -> usize {
-        match self.validity {
-            Validity::All => self.bands,
-            Validity::Shared(_) => self.bands + 1,
-            Validity::PerBand => self.bands * 2,
-        }
-    }
-
-    /// One line of what was read, as channels.
-    fn load<T: Filterable>(self, values: &[T], source: &Pixels, line: usize, out: &mut Vec<T::Acc>) {
-        let pixels = line * source.width..(line + 1) * source.width;
-        let samples = &values[pixels.start * self.bands..pixels.end * self.bands];
-        out.clear();
-        let zero = T::Acc::default();
-        let share = |valid: u8| T::Acc::from_f64(f64::from(valid) / 255.0);
-        match &source.mask {
-            Mask::AllValid => out.extend(samples.iter().map(|value| value.load())),
-            Mask::Shared(_, mask) => {
-                for (pixel, valid) in samples.chunks_exact(self.bands).zip(&mask[pixels]) {
-                    let share = share(*valid);
-                    // an invalid sample may be NaN: 0 x NaN would spread
-                    let weigh = |value: &T| if *valid == 0 { zero } else { zero.add_product(value.load(), share) };
-                    out.extend(pixel.iter().map(weigh));
-                    out.push(share);
-                }
-            }
-            Mask::PerBand(mask) => {
-                let flags = mask[pixels.start * self.bands..pixels.end * self.bands].chunks_exact(self.bands);
-                for (pixel, flags) in samples.chunks_exact(self.bands).zip(flags) {
-                    out.extend(
-                        pixel.iter().zip(flags).map(|(value, flag)| if *flag == 0 { zero } else { value.load() }),
-                    );
-                    out.extend(flags.iter().map(|flag| share(*flag)));
-                }
-            }
-        }
-    }
-
-    /// One line of sums, as samples and mask.
-    fn store<T: Filterable>(self, sums: &[T::Acc], across: &AxisTaps<T::Acc>, row: usize, out: &mut Rows<'_, T>) {
+impl<T: Filterable> Filter<'_, T> {
+    fn fill<const LANES: usize>(&self, out: &mut Rows<'_, T>) {
+        let width = out.width();
+        let mut lines = Lines::<T::Acc, LANES>::new(self.down.most(), width);
+        let mut spread = Vec::with_capacity(self.bands.source.width + self.across.most());
+        let mut sums = vec![[T::Acc::default(); LANES]; width];
+        let mut stored = Vec::with_capacity(width * LANES);
+        let is_plain = self.bands.source.mask == Mask::AllValid
+            && self.across.all_inside()
+            && !sums::must_clamp::<T>(self.resampling);
         let fill = std::mem::take(&mut out.fill);
-        let (samples, mask) = out.row(row);
-        match self.validity {
-            Validity::All if across.all_inside() => {
-                for (sample, sum) in samples.iter_mut().zip(sums) {
-                    *sample = T::store(*sum);
+        for row in (0..out.height()).filter(|row| self.down.inside[*row]) {
+            let (first, weights) = self.down.of(row);
+            for line in first..first + weights.len() {
+                if let Some(filtered) = lines.claim(line) {
+                    let start = line * self.bands.source.width;
+                    spread.clear();
+                    self.bands.spread(start..start + self.bands.source.width, &mut spread);
+                    self.filter_line(&mut spread, filtered);
                 }
-                mask.fill(255);
             }
-            _ => {
-                let pixels = samples.chunks_exact_mut(self.bands).zip(sums.chunks_exact(self.count()));
-                for (((sample, sum), flag), inside) in pixels.zip(mask).zip(&across.inside) {
-                    if *inside {
-                        *flag = self.store_pixel(sum, &fill, sample);
-                    }
-                }
+            weigh_lines(&lines, first, weights, &mut sums);
+            if is_plain {
+                self.store_plain(&sums, &mut stored, row, out);
+            } else {
+                self.store(&sums, row, &fill, out);
             }
         }
         out.fill = fill;
     }
 
-    /// One pixel of sums; gives its validity.
-    fn store_pixel<T: Filterable>(self, sums: &[T::Acc], fill: &[T], samples: &mut [T]) -> u8 {
-        let (values, shares) = sums.split_at(self.bands);
-        match self.validity {
-            Validity::All => {
-                for (sample, value) in samples.iter_mut().zip(values) {
-                    *sample = T::store(*value);
-                }
-                255
-            }
-            Validity::Shared(kind) => {
-                let valid = validity(kind, shares[0].to_f64());
-                if valid > 0 {
-                    for (sample, value) in samples.iter_mut().zip(values) {
-                        *sample = T::store(value.share_of(shares[0]));
+    /// Filters one line along its pixels.
+    fn filter_line<const LANES: usize>(&self, line: &mut Vec<[T::Acc; LANES]>, out: &mut [[T::Acc; LANES]]) {
+        // Behind the weights of a pixel there may be some that are nothing, for pixels behind the last one.
+        line.resize(line.len() + self.across.most(), [T::Acc::default(); LANES]);
+        match self.across.most() {
+            1 => filter_by::<_, LANES, 1>(self.across, line, out),
+            2 => filter_by::<_, LANES, 2>(self.across, line, out),
+            3 => filter_by::<_, LANES, 3>(self.across, line, out),
+            4 => filter_by::<_, LANES, 4>(self.across, line, out),
+            _ => {
+                for (index, pixel) in out.iter_mut().enumerate() {
+                    let (first, weights) = self.across.of(index);
+                    let mut sums = [T::Acc::default(); LANES];
+                    for (weight, values) in weights.iter().zip(&line[first..]) {
+                        add(&mut sums, *weight, values);
                     }
+                    *pixel = sums;
                 }
-                valid
             }
-            Validity::PerBand => {
-                let mut any = 0;
-                for (band, sample) in samples.iter_mut().enumerate() {
-                    let valid = validity(MaskKind::Binary, shares[band].to_f64());
-                    *sample = if valid > 0 { T::store(values[band].share_of(shares[band])) } else { fill[band] };
-                    any = any.max(valid);
+        }
+    }
+
+    /// Stores a row that is valid everywhere.
+    fn store_plain<const LANES: usize>(
+        &self, sums: &[[T::Acc; LANES]], stored: &mut Vec<T>, row: usize, out: &mut Rows<'_, T>,
+    ) {
+        let (all, bands) = (out.bands, self.bands.range.clone());
+        let (samples, mask) = out.row(row);
+        match (bands.len(), all) {
+            (1, 1) => self.bands.store_row::<1, LANES>(sums, stored, samples.as_chunks_mut().0, mask),
+            (3, 3) => self.bands.store_row::<3, LANES>(sums, stored, samples.as_chunks_mut().0, mask),
+            _ => {
+                for (pixel, sums) in samples.chunks_exact_mut(all).zip(sums) {
+                    self.bands.store(sums, &[], &mut pixel[bands.clone()]);
                 }
-                any
+                mask.fill(255);
             }
+        }
+    }
+
+    fn store<const LANES: usize>(&self, sums: &[[T::Acc; LANES]], row: usize, fill: &[T], out: &mut Rows<'_, T>) {
+        let all = out.bands;
+        let (samples, mask) = out.row(row);
+        for (col, (pixel, sums)) in samples.chunks_exact_mut(all).zip(sums).enumerate() {
+            if !self.across.inside[col] {
+                continue;
+            }
+            let pixel = &mut pixel[self.bands.range.clone()];
+            let valid = self.bands.store(sums, fill, pixel);
+            if valid > 0 && sums::must_clamp::<T>(self.resampling) {
+                let range = |(first, weights): (usize, &[T::Acc])| first..first + weights.len();
+                let taps = [range(self.across.of(col)), range(self.down.of(row))];
+                sums::clamp_to_taps(taps, &self.bands, pixel);
+            }
+            // A pixel is as valid as its most valid band.
+            mask[col] = if self.bands.range.start == 0 { valid } else { valid.max(mask[col]) };
         }
     }
 }
 
-/// The mask value of a pixel whose kernel found this share of its weight valid.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
-pub fn validity(kind: MaskKind, share: f64) -> u8 {
-    match kind {
-        // a hair below one half: a pixel centre on the border of two source pixels must not flicker
-        MaskKind::Binary => {
-            if share >= 0.499_99 {
-                255
-            } else {
-                0
+fn filter_by<A: Accumulator, const LANES: usize, const TAPS: usize>(
+    taps: &AxisTaps<A>, line: &[[A; LANES]], out: &mut [[A; LANES]],
+) {
+    for ((first, weights), pixel) in taps.all::<TAPS>().zip(out) {
+        let mut sums = [A::default(); LANES];
+        if let Some(values) = line[first..].first_chunk::<TAPS>() {
+            for (weight, values) in weights.iter().zip(values) {
+                add(&mut sums, *weight, values);
             }
         }
-        MaskKind::Alpha => (share * 255.0 + 0.5) as u8,
+        *pixel = sums;
     }
 }
 
 /// The last few lines that were filtered along the row, by their number modulo the capacity.
 #[derive(Debug)]
-struct Lines<A> {
-    values: Vec<A>,
+struct Lines<A, const LANES: usize> {
+    values: Vec<[A; LANES]>,
     holds: Vec<Option<usize>>,
     width: usize,
 }
 
-impl<A: Accumulator> Lines<A> {
+impl<A: Accumulator, const LANES: usize> Lines<A, LANES> {
     fn new(capacity: usize, width: usize) -> Self {
         let capacity = capacity.max(1);
-        Self { values: vec![A::default(); capacity * width], holds: vec![None; capacity], width }
+        Self { values: vec![[A::default(); LANES]; capacity * width], holds: vec![None; capacity], width }
     }
 
     /// The place of a line that is not there yet.
-    fn claim(&mut self, line: usize) -> Option<&mut [A]> {
+    fn claim(&mut self, line: usize) -> Option<&mut [[A; LANES]]> {
         let slot = line % self.holds.len();
         if self.holds[slot] == Some(line) {
             return None;
@@ -214,51 +168,28 @@ impl<A: Accumulator> Lines<A> {
         Some(&mut self.values[slot * self.width..(slot + 1) * self.width])
     }
 
-    fn get(&self, line: usize) -> &[A] {
+    fn get(&self, line: usize) -> &[[A; LANES]] {
         let slot = line % self.holds.len();
         &self.values[slot * self.width..(slot + 1) * self.width]
     }
 }
 
-fn filter_line<A: Accumulator>(channels: usize, taps: &AxisTaps<A>, line: &[A], out: &mut [A]) {
-    match channels {
-        1 => filter_channels::<A, 1>(taps, line, out),
-        2 => filter_channels::<A, 2>(taps, line, out),
-        3 => filter_channels::<A, 3>(taps, line, out),
-        4 => filter_channels::<A, 4>(taps, line, out),
-        _ => {
-            for (index, pixel) in out.chunks_exact_mut(channels).enumerate() {
-                let (first, weights) = taps.of(index);
-                pixel.fill(A::default());
-                for (weight, values) in weights.iter().zip(line[first * channels..].chunks_exact(channels)) {
-                    for (sum, value) in pixel.iter_mut().zip(values) {
-                        *sum = sum.add_product(*weight, *value);
-                    }
-                }
-            }
+/// Sums lines up. Lane after lane, whatever pixel it belongs to: so processors take as many at once as they can.
+fn weigh_lines<A: Accumulator, const LANES: usize>(
+    lines: &Lines<A, LANES>, first: usize, weights: &[A], sums: &mut [[A; LANES]],
+) {
+    let sums = sums.as_flattened_mut();
+    let line = |index: usize| lines.get(first + index).as_flattened();
+    let zero = A::default();
+    if let [upper, lower] = weights {
+        for ((sum, above), below) in sums.iter_mut().zip(line(0)).zip(line(1)) {
+            *sum = zero.add_product(*upper, *above).add_product(*lower, *below);
         }
+        return;
     }
-}
-
-fn filter_channels<A: Accumulator, const CHANNELS: usize>(taps: &AxisTaps<A>, line: &[A], out: &mut [A]) {
-    let (line, _) = line.as_chunks::<CHANNELS>();
-    let (out, _) = out.as_chunks_mut::<CHANNELS>();
-    for (index, pixel) in out.iter_mut().enumerate() {
-        let (first, weights) = taps.of(index);
-        let mut sums = [A::default(); CHANNELS];
-        for (weight, values) in weights.iter().zip(&line[first..]) {
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum = sum.add_product(*weight, *value);
-            }
-        }
-        *pixel = sums;
-    }
-}
-
-fn weigh_lines<A: Accumulator>(lines: &Lines<A>, first: usize, weights: &[A], sum: &mut [A]) {
-    sum.fill(A::default());
+    sums.fill(zero);
     for (index, weight) in weights.iter().enumerate() {
-        for (sum, value) in sum.iter_mut().zip(lines.get(first + index)) {
+        for (sum, value) in sums.iter_mut().zip(line(index)) {
             *sum = sum.add_product(*weight, *value);
         }
     }

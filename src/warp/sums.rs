@@ -4,9 +4,12 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
+use wide::{f32x4, f64x2};
+
 use super::Resampling;
+use super::lanes::Bands;
 use super::phases::Phases;
-use crate::raster::{DataType, Pixels};
+use crate::raster::DataType;
 
 /// The floating-point type in which a kernel sums: `f32` holds 16-bit values exactly, `f64` the rest.
 pub trait Accumulator: Copy + Default + Send + Sync + 'static {
@@ -16,8 +19,12 @@ pub trait Accumulator: Copy + Default + Send + Sync + 'static {
     fn to_f64(self) -> f64;
     /// `self + a * b`.
     fn add_product(self, a: Self, b: Self) -> Self;
+    /// The same for several numbers.
+    fn add_products<const LANES: usize>(sums: &mut [Self; LANES], weight: Self, values: &[Self; LANES]);
     /// Gives the tables of weights that this thread keeps.
     fn with_tables<R>(job: impl FnOnce(&mut Vec<Rc<Phases<Self>>>) -> R) -> R;
+    /// Whether a share is all there is, but for rounding.
+    fn is_whole(self) -> bool;
     /// The mean of what is valid: `self / share`, and `self` as it is where everything is, so that holes elsewhere
     /// change nothing.
     fn share_of(self, share: Self) -> Self;
@@ -40,8 +47,22 @@ impl Accumulator for f32 {
         }
         TABLES.with_borrow_mut(job)
     }
+    #[inline]
+    fn add_products<const LANES: usize>(sums: &mut [Self; LANES], weight: Self, values: &[Self; LANES]) {
+        let (wide_sums, sums) = sums.as_chunks_mut::<4>();
+        let (wide_values, values) = values.as_chunks::<4>();
+        for (sums, values) in wide_sums.iter_mut().zip(wide_values) {
+            *sums = (f32x4::from(*sums) + f32x4::from(*values) * f32x4::splat(weight)).into();
+        }
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum = sum.add_product(weight, *value);
+        }
+    }
+    fn is_whole(self) -> bool {
+        (self - 1.0).abs() < 1e-6
+    }
     fn share_of(self, share: Self) -> Self {
-        if (share - 1.0).abs() < 1e-6 { self } else { self / share }
+        if share.is_whole() { self } else { self / share }
     }
 }
 
@@ -61,8 +82,22 @@ impl Accumulator for f64 {
         }
         TABLES.with_borrow_mut(job)
     }
+    #[inline]
+    fn add_products<const LANES: usize>(sums: &mut [Self; LANES], weight: Self, values: &[Self; LANES]) {
+        let (wide_sums, sums) = sums.as_chunks_mut::<2>();
+        let (wide_values, values) = values.as_chunks::<2>();
+        for (sums, values) in wide_sums.iter_mut().zip(wide_values) {
+            *sums = (f64x2::from(*sums) + f64x2::from(*values) * f64x2::splat(weight)).into();
+        }
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum = sum.add_product(weight, *value);
+        }
+    }
+    fn is_whole(self) -> bool {
+        (self - 1.0).abs() < 1e-14
+    }
     fn share_of(self, share: Self) -> Self {
-        if (share - 1.0).abs() < 1e-14 { self } else { self / share }
+        if share.is_whole() { self } else { self / share }
     }
 }
 
@@ -79,10 +114,9 @@ pub fn must_clamp<T: Filterable>(resampling: Resampling) -> bool {
 }
 
 /// Keeps one output pixel between the smallest and largest valid source pixel under its taps, band by band.
-pub fn clamp_to_taps<T: Filterable>(
-    [cols, rows]: [Range<usize>; 2], values: &[T], source: &Pixels, first_band: usize, pixel: &mut [T],
-) {
-    for (band, sample) in (first_band..).zip(pixel) {
+pub fn clamp_to_taps<T: Filterable>([cols, rows]: [Range<usize>; 2], bands: &Bands<'_, T>, pixel: &mut [T]) {
+    let Bands { values, source, range: of } = bands;
+    for (band, sample) in of.clone().zip(pixel) {
         let mut range: Option<[T; 2]> = None;
         for at in rows.clone().flat_map(|row| cols.clone().map(move |col| row * source.width + col)) {
             if source.mask.is_valid(at, band, source.bands) {

@@ -74,8 +74,9 @@ impl Target {
     /// The finished picture.
     #[must_use]
     pub fn into_pixels(self) -> Pixels {
-        let mask =
-            if self.mask.iter().all(|v| *v == 255) { Mask::AllValid } else { Mask::Shared(self.kind, self.mask) };
+        // Without a branch a pixel: many are compared at once.
+        let lowest = self.mask.iter().fold(255, |lowest: u8, valid| lowest.min(*valid));
+        let mask = if lowest == 255 { Mask::AllValid } else { Mask::Shared(self.kind, self.mask) };
         Pixels { width: self.width, height: self.height, bands: self.bands, samples: self.samples, mask }
     }
 }
