@@ -135,7 +135,9 @@ fn rescaled_u8(mut values: Vec<u8>, range: impl Fn(usize) -> Option<[f64; 2]>, b
     let tables: Vec<[u8; 256]> = (0..bands).map(table).collect();
     match tables.as_slice() {
         [first, others @ ..] if others.iter().all(|other| other == first) => {
-            values.iter_mut().for_each(|value| *value = first[usize::from(*value)]);
+            for value in &mut values {
+                *value = first[usize::from(*value)];
+            }
         }
         _ => {
             for pixel in values.chunks_exact_mut(bands.max(1)) {
@@ -150,6 +152,7 @@ fn rescaled_u8(mut values: Vec<u8>, range: impl Fn(usize) -> Option<[f64; 2]>, b
 
 /// Rounded, half up, and clamped; NaN becomes 0.
 #[expect(clippy::cast_possible_truncation, reason = "the lowest byte is asked for")]
+#[expect(clippy::cast_precision_loss, reason = "powers of two are exact")]
 fn to_byte(value: f64) -> u8 {
     // The last digit of a number of this size is the unit: the whole number is in the lowest bits, without a conversion.
     const UNIT: f64 = (1_u64 << 52) as f64;

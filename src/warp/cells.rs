@@ -215,13 +215,12 @@ fn refine(
         if finer > CELL_PX / 2 || cols.iter().chain(&rows).any(|v| !v.is_finite()) {
             return exact(projector, grid, scale, [left, top]);
         }
-        let (x, y) = match halved.take() {
-            Some(halved) => halved,
-            None => {
-                let (mut x, mut y) = lattice(grid, left, top, CELL_PX, finer);
-                projector.positions(&mut x, &mut y)?;
-                (x, y)
-            }
+        let (x, y) = if let Some(halved) = halved.take() {
+            halved
+        } else {
+            let (mut x, mut y) = lattice(grid, left, top, CELL_PX, finer);
+            projector.positions(&mut x, &mut y)?;
+            (x, y)
         };
         let (finer_cols, finer_rows) = (over(&x, scale[0]), over(&y, scale[1]));
         let error =

@@ -42,7 +42,12 @@ impl Snapped {
     }
 
     /// How far into it.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1023")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        reason = "0 to 1023"
+    )]
     fn phase(self) -> usize {
         (self.0 & (PHASES as i64 - 1)) as usize
     }
@@ -176,7 +181,9 @@ pub struct Clipped<A> {
 fn weights(resampling: Resampling, steps: u32, position: Snapped, out: &mut Vec<f64>) -> i64 {
     let first = kernel::taps(resampling, position.position(), size_of(steps), out);
     let total: f64 = out.iter().sum();
-    out.iter_mut().for_each(|weight| *weight /= total);
+    for weight in out {
+        *weight /= total;
+    }
     first
 }
 

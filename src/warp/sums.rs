@@ -182,6 +182,7 @@ impl Filterable for u8 {
     /// Adds a number whose last digit is the unit: the whole number is in the lowest bits, without a conversion. What is
     /// half is rounded up, and what is less than 1/16384 below.
     #[expect(clippy::cast_possible_truncation, reason = "the lowest byte is asked for")]
+    #[expect(clippy::cast_precision_loss, reason = "powers of two are exact")]
     fn store(value: f32) -> Self {
         const UNIT: f32 = (1 << 23) as f32;
         const HALF_UP: f32 = 1.0 / 16384.0;

@@ -27,6 +27,7 @@ mod corruption;
 mod cors_gzip;
 mod failing_sources;
 mod geotransforms;
+mod golden;
 mod lambda;
 mod levels;
 mod masks;
