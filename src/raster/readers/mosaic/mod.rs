@@ -174,8 +174,9 @@ impl MosaicRaster {
         let mut drawing = self.drawing(&request)?;
         let files: Vec<u32> = drawing.touches.iter().map(|touch| touch.file).collect();
         let rasters = try_join_all(files.into_iter().map(|file| self.source(file))).await?;
-        let mut opened: Vec<Opened> =
-            rasters.into_iter().enumerate().filter_map(|(index, raster)| drawing.open(index, raster)).collect();
+        let description = &self.mosaic.description;
+        let opened = rasters.into_iter().enumerate().map(|(index, raster)| drawing.open(description, index, raster));
+        let mut opened: Vec<Opened> = opened.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         while !opened.is_empty() {
             let mut bytes = 0;
             let fits = |opened: &&Opened| {
@@ -244,7 +245,11 @@ impl Raster for MosaicRaster {
         };
         for index in 0..drawing.touches.len() {
             let raster = self.readers.sources.get(&(self.mosaic.id, drawing.touches[index].file))?;
-            let Some(opened) = drawing.open(index, raster) else { continue };
+            let opened = match drawing.open(&self.mosaic.description, index, raster) {
+                Ok(Some(opened)) => opened,
+                Ok(None) => continue,
+                Err(error) => return Some(Err(error)),
+            };
             match opened.raster.read_now(&opened.request)? {
                 Ok(pixels) => drawing.draw(&self.mosaic.description, &opened, &pixels),
                 Err(error) => return Some(Err(error)),

@@ -1,6 +1,6 @@
 //! What a complex source does to the values of its file, as GDAL does it.
 
-use crate::raster::{Band, DataType, Rgba};
+use crate::raster::{Band, BandMask, DataType, Rgba};
 
 /// What is done to the values of a source.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -53,6 +53,40 @@ impl Precision {
     }
 }
 
+/// Cells that are not drawn for their value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Hidden {
+    Nothing,
+    Single(f32),
+    Double(f64),
+}
+
+impl Hidden {
+    /// A value that single precision does not reach hides nothing.
+    #[expect(clippy::cast_possible_truncation, reason = "that is what single precision is")]
+    fn single(nodata: f64) -> Self {
+        let single = nodata as f32;
+        if single.is_infinite() && nodata.is_finite() { Self::Nothing } else { Self::Single(single) }
+    }
+
+    /// Whether a value is it, up to two units in its last place (GDAL's `ARE_REAL_EQUAL`).
+    #[expect(clippy::cast_possible_truncation, reason = "that is what single precision is")]
+    pub fn hides(self, value: f64) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Single(nodata) => {
+                let value = value as f32;
+                let near = || (value - nodata).abs() < 2.0 * f32::EPSILON * (value + nodata).abs();
+                value == nodata || near() || (value.is_nan() && nodata.is_nan())
+            }
+            Self::Double(nodata) => {
+                let near = || (value - nodata).abs() < 2.0 * f64::EPSILON * (value + nodata).abs();
+                value == nodata || near() || (value.is_nan() && nodata.is_nan())
+            }
+        }
+    }
+}
+
 impl Values {
     /// Whether nothing is done.
     pub fn is_plain(&self) -> bool {
@@ -79,9 +113,23 @@ impl Values {
         Some(())
     }
 
-    /// The value that hides a cell of a band: its own, or with `by_mask` the band's.
-    pub fn hidden(&self, band: &Band) -> Option<f64> {
-        self.nodata.or_else(|| band.nodata.filter(|_| self.by_mask && band.mask == crate::raster::BandMask::Nodata))
+    /// The values that hide a cell of a band: with `by_mask` the band's nodata value, else the source's own.
+    pub fn hidden(&self, band: &Band, precision: Precision) -> Hidden {
+        let of_band = band.nodata.filter(|_| self.by_mask && band.mask == BandMask::Nodata);
+        let Some(nodata) = of_band.or(self.nodata) else { return Hidden::Nothing };
+        let is_nodata_alone = self.keeps_values() && !self.by_mask;
+        if is_nodata_alone && matches!(band.dtype, DataType::U8 | DataType::U16 | DataType::I16) {
+            return Hidden::Double(nodata.trunc());
+        }
+        match precision {
+            Precision::Double => Hidden::Double(nodata),
+            Precision::Single => Hidden::single(nodata),
+        }
+    }
+
+    /// Whether the mask of a band hides cells: not where a value does.
+    pub fn hides_by_mask(&self, band: &Band, hidden: Hidden) -> bool {
+        self.by_mask && hidden == Hidden::Nothing && (band.is_alpha || band.mask != BandMask::AllValid)
     }
 
     /// A value as it is drawn; `None` where its colour is unknown.
