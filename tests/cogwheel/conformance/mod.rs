@@ -2,7 +2,7 @@
 
 mod codecs;
 pub mod files;
-mod mosaics;
+pub mod mosaics;
 mod oddities;
 mod same;
 pub mod spec;

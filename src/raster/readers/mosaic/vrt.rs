@@ -98,10 +98,15 @@ impl SourceFile {
         self.name.to_ascii_lowercase().ends_with(".vrt")
     }
 
+    /// Whether it is where it is, whatever the VRT says.
+    fn is_absolute(&self) -> bool {
+        self.name.starts_with('/') || self.name.contains("://")
+    }
+
     /// As GDAL opens it, from a VRT at `origin`.
     pub fn path(&self, origin: &str) -> String {
         match origin.rsplit_once('/') {
-            Some((folder, _)) if self.relative => format!("{folder}/{}", self.name),
+            Some((folder, _)) if self.relative && !self.is_absolute() => format!("{folder}/{}", self.name),
             _ => self.name.to_string(),
         }
     }
@@ -351,9 +356,10 @@ impl<'a> Parser<'a> {
         u32::try_from(index).ok()
     }
 
+    /// The text of an element, without what GDAL skips before it; `None` when there is more in it than text.
     fn text(&mut self, tag: &BytesStart<'a>) -> Option<String> {
-        let text = self.reader.read_text(tag.name()).ok()?;
-        Some(quick_xml::escape::unescape(&text).ok()?.into_owned())
+        let text = self.reader.read_text(tag.name()).ok().filter(|text| !text.contains('<'))?;
+        Some(quick_xml::escape::unescape(text.trim_start()).ok()?.into_owned())
     }
 
     fn skip(&mut self, tag: &BytesStart<'a>) -> Option<()> {

@@ -3,7 +3,7 @@
 mod beyond;
 mod shapes;
 mod values;
-mod vrts;
+pub mod vrts;
 
 use rstest::rstest;
 

@@ -128,7 +128,8 @@ fn a_vrt_in_a_vrt_in_a_vrt_has_its_gaps_and_its_mask() {
 
 #[rstest]
 #[case::an_ampersand("a&b.tif", "u8.a.tif")]
-#[case::spaces(" a b .tif", "u8.a.tif")]
+#[case::spaces("a b .tif", "u8.a.tif")]
+#[case::a_space_at_its_end("a.tif ", "u8.a.tif")]
 #[case::unicode("größe_東京.tif", "u8.a.tif")]
 #[case::quotes("a'b\"c.tif", "u8.a.tif")]
 #[case::brackets("a<b>c.tif", "u8.a.tif")]
@@ -160,7 +161,7 @@ fn a_file_may_have_any_name(#[case] name: &str, #[case] file: &str) {
 #[case::in_references(">u8.a.tif<", ">u8&#46;a&#x2e;tif<")]
 #[case::with_attributes_in_other_cases("relativeToVRT", "relativetovrt")]
 #[case::after_a_comment("<SourceFilename", "<!-- <SourceFilename>no</SourceFilename> --><SourceFilename")]
-#[case::with_a_comment_inside(">u8.a.tif<", "><!-- x -->u8.a.tif<")]
+#[case::with_a_line_of_its_own(">u8.a.tif<", ">\n  u8.a.tif<")]
 #[case::shared("relativeToVRT=\"1\"", "relativeToVRT=\"1\" shared=\"0\"")]
 #[case::with_a_declaration("<VRTDataset", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<VRTDataset")]
 #[case::with_a_byte_order_mark("<VRTDataset", "\u{feff}<VRTDataset")]
