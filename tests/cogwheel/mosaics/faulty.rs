@@ -6,7 +6,7 @@ use rstest::rstest;
 
 use super::{corner, opened_and_read};
 use crate::conformance::differences;
-use crate::conformance::mosaics::vrts::{SIZE, Vrt, complex, make, simple};
+use crate::conformance::mosaics::vrts::{SIZE, Vrt, complex, simple};
 use crate::support::made::{Folder, Tiff};
 use crate::support::readers::open_by_gdal;
 use crate::support::{Maps, Setup, geo};
@@ -136,5 +136,4 @@ fn a_source_that_is_replaced_is_read_anew(#[case] sources: usize, #[case] file: 
         })
         .collect();
     assert_eq!(seen.last(), Some(&20.0), "{seen:?}");
-    make(&folder, "u8.a.tif");
 }

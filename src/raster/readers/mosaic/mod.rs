@@ -135,7 +135,7 @@ impl MosaicRaster {
     ) -> Result<Result<Self, GdalRaster>, RasterError> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let Text { xml, description } = text;
-        let is_framed = description.sources.len() > MOST_SHOWN_TO_GDAL;
+        let is_framed = description.sources.len() > MOST_SHOWN_TO_GDAL || description.asks_for_other_masks();
         let gdal = match (is_framed, depth) {
             (true, _) => {
                 let role = frame(&description, &xml, origin);

@@ -164,6 +164,12 @@ impl Description {
         frame + &xml[end..]
     }
 
+    /// Whether a source is the mask of a band other than the first: GDAL 3.12 crashes where the file has no such band.
+    pub fn asks_for_other_masks(&self) -> bool {
+        let is_other = |(_, origin): &(Plane, Origin)| matches!(origin, Origin::MaskOf(band) if *band > 1);
+        self.sources.iter().any(|source| source.planes.iter().any(is_other))
+    }
+
     /// The largest power of two by which the sources can be decimated so that their pixels stay on one grid.
     pub fn alignment(&self) -> usize {
         /// Sources are taken to be aligned to 2^10 pixels at most.
