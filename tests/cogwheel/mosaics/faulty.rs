@@ -9,7 +9,7 @@ use crate::conformance::differences;
 use crate::conformance::mosaics::vrts::{SIZE, Vrt, complex, simple};
 use crate::support::made::{Folder, Tiff};
 use crate::support::readers::open_by_gdal;
-use crate::support::{Maps, Setup, geo};
+use crate::support::{Setup, geo};
 
 /// A VRT over `u8.a.tif`, which is then made into something else.
 fn over(folder: &Folder, vrt: &Vrt, change: impl FnOnce(&str)) -> String {
@@ -51,7 +51,7 @@ fn a_source_that_can_not_be_read_is_an_error(#[case] change: fn(&str)) {
 #[rstest]
 #[case::larger(|path: &str| Tiff::new(path, [100, 90], "EPSG:4326", [0.0; 2], 1.0).write(|col, row| (col + row) as u8))]
 #[case::of_another_type(|path: &str| Tiff::new(path, SIZE, "EPSG:4326", [0.0; 2], 1.0).write(|col, row| (col * row) as f32 - 9.5))]
-#[case::of_larger_integers(|path: &str| Tiff::new(path, SIZE, "EPSG:4326", [0.0; 2], 1.0).write(|col, row| 1000 * (col * row) as i32))]
+#[case::of_larger_integers(|path: &str| Tiff::new(path, SIZE, "EPSG:4326", [0.0; 2], 1.0).write(|col, row| (1000 * col * row) as u32))]
 fn a_source_of_another_sort_is_read_as_it_is(#[case] change: fn(&str)) {
     let folder = Folder::new();
     let vrt = Vrt::of([90, 70], [simple("u8.a.tif").at(3.0, 4.0)]);

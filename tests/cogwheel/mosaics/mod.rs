@@ -20,7 +20,8 @@ fn corner(raster: &Opened) -> Result<Pixels, String> {
 
 fn at(raster: &Opened, window: Window) -> Result<Pixels, String> {
     let bands = (1..=raster.profile().bands.len().min(4)).collect();
-    let request = ReadRequest { level: 0, decimation: 1, window, bands, nodata: None, decimate_by: Decimation::Nearest };
+    let request =
+        ReadRequest { level: 0, decimation: 1, window, bands, nodata: None, decimate_by: Decimation::Nearest };
     read(raster, &request).map_err(|error| error.to_string())
 }
 

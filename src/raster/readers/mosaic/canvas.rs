@@ -98,7 +98,12 @@ impl Sheet {
         let (band, target): (&Band, DataType) = (&piece.file.bands[number - 1], self.samples.dtype());
         let source = if matches!(stroke.origin, Origin::MaskOf(_)) { DataType::U8 } else { band.dtype };
         let precision = Precision::of(source, target);
-        let (hidden, colors) = (values.hidden(band, precision), band.color_table.as_deref());
+        let hidden = match stroke.origin {
+            // A mask has no nodata value of its own.
+            Origin::MaskOf(_) if values.nodata.is_none() => Hidden::Nothing,
+            Origin::MaskOf(_) | Origin::Band(_) => values.hidden(band, precision),
+        };
+        let colors = band.color_table.as_deref();
         let by_mask = values.hides_by_mask(band, hidden);
         let place = |at: usize| at * self.planes + stroke.plane;
         let mut drawn: Vec<(usize, f64)> = Vec::new();

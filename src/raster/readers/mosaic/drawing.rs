@@ -210,6 +210,8 @@ fn place_of(origin: Origin, read: &mut Vec<usize>) -> usize {
 
 fn zero_or_full(samples: Samples) -> Vec<u8> {
     let Samples::U8(mut mask) = samples else { return Vec::new() };
-    mask.iter_mut().for_each(|value| *value = if *value == 0 { 0 } else { 255 });
+    for value in &mut mask {
+        *value = if *value == 0 { 0 } else { 255 };
+    }
     mask
 }

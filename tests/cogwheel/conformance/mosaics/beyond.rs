@@ -12,13 +12,25 @@ use crate::support::readers::open;
 #[case::averages("SimpleSource", "AveragedSource")]
 #[case::a_kernel("</SimpleSource>", "<Kernel><Size>3</Size><Coefs>0 0 0 0 1 0 0 0 0</Coefs></Kernel></SimpleSource>")]
 #[case::options("</SimpleSource>", "<OpenOptions><OOI key=\"NUM_THREADS\">1</OOI></OpenOptions></SimpleSource>")]
-#[case::a_derived_band("band=\"1\">", "band=\"1\" subClass=\"VRTDerivedRasterBand\"><PixelFunctionType>sum</PixelFunctionType>")]
-#[case::few_bits("band=\"1\">", "band=\"1\"><Metadata domain=\"IMAGE_STRUCTURE\"><MDI key=\"NBITS\">4</MDI></Metadata>")]
+#[case::a_derived_band(
+    "band=\"1\">",
+    "band=\"1\" subClass=\"VRTDerivedRasterBand\"><PixelFunctionType>sum</PixelFunctionType>"
+)]
+#[case::few_bits(
+    "band=\"1\">",
+    "band=\"1\"><Metadata domain=\"IMAGE_STRUCTURE\"><MDI key=\"NBITS\">4</MDI></Metadata>"
+)]
 #[case::hidden_nodata("band=\"1\">", "band=\"1\"><NoDataValue>7</NoDataValue><HideNoDataValue>1</HideNoDataValue>")]
 #[case::of_an_unknown_name("<SimpleSource>", "<Stranger/><SimpleSource>")]
 #[case::stretched_by_a_kernel("<SimpleSource>", "<SimpleSource resampling=\"bilinear\">")]
-#[case::an_exponent("</SimpleSource>", "<Exponent>2</Exponent><DstMin>0</DstMin><DstMax>255</DstMax><SrcMin>0</SrcMin><SrcMax>255</SrcMax></SimpleSource>")]
-#[case::overviews_that_are_made("</VRTDataset>", "<OverviewList resampling=\"average\">2 4</OverviewList></VRTDataset>")]
+#[case::an_exponent(
+    "</SimpleSource>",
+    "<Exponent>2</Exponent><DstMin>0</DstMin><DstMax>255</DstMax><SrcMin>0</SrcMin><SrcMax>255</SrcMax></SimpleSource>"
+)]
+#[case::overviews_that_are_made(
+    "</VRTDataset>",
+    "<OverviewList resampling=\"average\">2 4</OverviewList></VRTDataset>"
+)]
 #[case::a_mask_of_a_band("</VRTRasterBand>", "<MaskBand><VRTRasterBand dataType=\"Byte\"/></MaskBand></VRTRasterBand>")]
 #[case::without_places("DstRect", "Elsewhere")]
 #[case::of_another_root("VRTDataset", "Dataset")]
@@ -28,7 +40,8 @@ fn a_vrt_with_more_in_it_is_gdals(#[case] from: &str, #[case] to: &str) {
     let text = Vrt::of([150, 110], [simple("u8.a.tif").to([3.0, 4.0, 128.0, 96.0])]).text();
     let changed = text.replace(from, to);
     assert_ne!(changed, text);
-    let changed = if to.contains("<Kernel>") { changed.replace("SimpleSource", "KernelFilteredSource") } else { changed };
+    let changed =
+        if to.contains("<Kernel>") { changed.replace("SimpleSource", "KernelFilteredSource") } else { changed };
     let changed = if to.contains("<Exponent>") { changed.replace("SimpleSource", "ComplexSource") } else { changed };
     let path = folder.write("it.vrt", &changed);
     if to == "Dataset" {
@@ -100,9 +113,13 @@ fn overviews_that_a_vrt_names_are_read_as_gdal_reads_them() {
     let folder = Folder::new();
     let half = super::vrts::spec_of("u8.half.tif");
     super::super::spec::Spec { size: [64, 48], ..half }.make(&folder, "half.tif", 5);
-    let overview = "<Overview><SourceFilename relativeToVRT=\"1\">half.tif</SourceFilename><SourceBand>1</SourceBand></Overview>";
+    let overview =
+        "<Overview><SourceFilename relativeToVRT=\"1\">half.tif</SourceFilename><SourceBand>1</SourceBand></Overview>";
     let parts = [simple("u8.a.tif"), simple("u8.b.tif").at(64.0, 48.0)];
-    for vrt in [Vrt::new([128, 96]).band("Byte", overview, parts.clone()), Vrt::new([128, 96]).band("Byte", overview, parts).framed()] {
+    for vrt in [
+        Vrt::new([128, 96]).band("Byte", overview, parts.clone()),
+        Vrt::new([128, 96]).band("Byte", overview, parts).framed(),
+    ] {
         assert_eq!(wrong(&folder, &vrt), None);
         assert_eq!(open(&folder.path("it.vrt")).unwrap().profile().levels.len(), 2);
     }

@@ -20,9 +20,8 @@ const NODATA: &str = "<NoDataValue>9</NoDataValue>";
 /// What differs between the two readers of a VRT.
 fn wrong(folder: &Folder, vrt: &Vrt) -> Option<String> {
     let both = Both::open(&vrt.write(folder, "it.vrt"), "mosaic", 0);
-    let compare = |both: Both| {
-        Both { decimations: &[], ..both }.compare_windows(&mut fastrand::Rng::with_seed(1), WINDOWS)
-    };
+    let compare =
+        |both: Both| Both { decimations: &[], ..both }.compare_windows(&mut fastrand::Rng::with_seed(1), WINDOWS);
     both.and_then(compare).err()
 }
 
@@ -135,6 +134,10 @@ fn the_nodata_value_of_a_band_fills_its_gaps(
     let inner = format!("<NoDataValue>{nodata}</NoDataValue>");
     let parts: Vec<Part> = vec![simple(&name).at(3.0, 4.0), simple("u8.a.tif").at(80.0, 33.0)];
     assert_same(&Vrt::new([150, 90]).band(dtype, &inner, parts.clone()));
-    let two = Vrt::new([150, 90]).band(dtype, &inner, parts).band(dtype, "<NoDataValue>1</NoDataValue>", [simple(&name).at(9.0, 9.0)]);
+    let two = Vrt::new([150, 90]).band(dtype, &inner, parts).band(
+        dtype,
+        "<NoDataValue>1</NoDataValue>",
+        [simple(&name).at(9.0, 9.0)],
+    );
     assert_same(&two);
 }

@@ -33,8 +33,15 @@ fn overviews_of_aligned_sources_are_read_as_gdal_reads_them(#[case] vrt: Vrt) {
         // A level whose sides are no multiples stretches a little: there each reader has a pixel of its own.
         let window = Window { col: 0, row: 0, width: width / 8 * 8, height: height / 8 * 8 };
         let parts = [window, Window { col: 8, row: 16, width: 17, height: 5 }];
-        for window in parts.into_iter().filter(|_| vrt.size[0] % 4 == 0 || decimation == 1) {
-            let request = ReadRequest { level: 0, decimation, window, bands: bands.clone(), nodata: None, decimate_by: Decimation::Nearest };
+        for window in parts.into_iter().filter(|_| vrt.size[0].is_multiple_of(4) || decimation == 1) {
+            let request = ReadRequest {
+                level: 0,
+                decimation,
+                window,
+                bands: bands.clone(),
+                nodata: None,
+                decimate_by: Decimation::Nearest,
+            };
             assert_eq!(both.compare(&request), Ok(()));
         }
     }
@@ -58,13 +65,22 @@ fn under(to: [f64; 4], from: [f64; 4], col: usize, row: usize) -> Option<[f64; 2
 #[case::from_between_pixels([10.4, 5.6, 30.2, 20.9], [3.0, 4.0, 60.0, 50.0])]
 #[case::both([10.4, 5.6, 30.2, 20.9], [3.3, 4.7, 111.1, 50.5])]
 #[case::by_a_hair([0.0, 0.0, 64.0, 48.0], [10.000_000_001, 6.999_999_999, 64.000_000_002, 47.999_999_99])]
-fn a_source_between_pixels_shows_what_is_under_their_centres_in_any_window(#[case] from: [f64; 4], #[case] to: [f64; 4]) {
+fn a_source_between_pixels_shows_what_is_under_their_centres_in_any_window(
+    #[case] from: [f64; 4], #[case] to: [f64; 4],
+) {
     let folder = Folder::new();
     let vrt = Vrt::new([220, 160]).band("Byte", NODATA, [simple("u8.a.tif").from(from).to(to)]);
     let raster = open(&vrt.write(&folder, "it.vrt")).unwrap();
     let file = open(&folder.path("u8.a.tif")).unwrap();
     let all = |raster: &crate::support::readers::Opened, window| {
-        let request = ReadRequest { level: 0, decimation: 1, window, bands: vec![1], nodata: None, decimate_by: Decimation::Nearest };
+        let request = ReadRequest {
+            level: 0,
+            decimation: 1,
+            window,
+            bands: vec![1],
+            nodata: None,
+            decimate_by: Decimation::Nearest,
+        };
         read(raster, &request).unwrap()
     };
     let cells = all(&file, Window { col: 0, row: 0, width: SIZE[0], height: SIZE[1] });
@@ -94,7 +110,10 @@ fn a_source_between_pixels_shows_what_is_under_their_centres_in_any_window(#[cas
 #[case::in_capitals("INNER.VRT")]
 fn a_vrt_in_a_vrt_has_its_gaps(#[case] name: &str) {
     let folder = Folder::new();
-    let gaps = Vrt::of(SIZE, [simple("u8.a.tif").from([0.0, 0.0, 20.0, 20.0]), simple("u8.b.tif").from([0.0, 0.0, 9.0, 9.0]).at(50.0, 30.0)]);
+    let gaps = Vrt::of(
+        SIZE,
+        [simple("u8.a.tif").from([0.0, 0.0, 20.0, 20.0]), simple("u8.b.tif").from([0.0, 0.0, 9.0, 9.0]).at(50.0, 30.0)],
+    );
     gaps.write(&folder, name);
     let cases = [
         Vrt::of(SIZE, [simple(name)]),
@@ -119,7 +138,8 @@ fn a_vrt_in_a_vrt_in_a_vrt_has_its_gaps_and_its_mask() {
     Vrt::of(SIZE, [simple("one.vrt").from([0.0, 0.0, 60.0, 40.0]).at(4.0, 4.0)])
         .mask([simple("one.vrt").from([0.0, 0.0, 60.0, 40.0]).at(4.0, 4.0).band("mask,1")])
         .write(&folder, "two.vrt");
-    let three = Vrt::of([90, 90], [simple("two.vrt").at(7.0, 7.0)]).mask([simple("two.vrt").at(7.0, 7.0).band("mask,1")]);
+    let three =
+        Vrt::of([90, 90], [simple("two.vrt").at(7.0, 7.0)]).mask([simple("two.vrt").at(7.0, 7.0).band("mask,1")]);
     assert_eq!(wrong(&folder, &three), None);
     let by_mask = complex("two.vrt", "<UseMaskBand>true</UseMaskBand>").at(9.0, 2.0);
     let hidden = Vrt::new([90, 90]).band("Byte", NODATA, [simple("u8.a.tif"), by_mask]);
@@ -182,22 +202,52 @@ fn a_vrt_may_be_written_in_any_way(#[case] from: &str, #[case] to: &str) {
 
 /// Sources of any number, anywhere, of some kinds of files.
 fn any_vrt() -> impl Strategy<Value = Vrt> {
-    const FILES: [&str; 8] = ["u8.a.tif", "u8.b.tif", "i16.a.tif", "u16.nodata.tif", "u8.mask.a.tif", "u8.alpha.a.tif", "i8.a.tif", "i32.nodata.tif"];
-    const DONE: [&str; 5] = ["", "<NODATA>7</NODATA>", "<UseMaskBand>true</UseMaskBand>", "<ScaleRatio>3</ScaleRatio>", "<LUT>0:9,100:0</LUT>"];
+    const FILES: [&str; 8] = [
+        "u8.a.tif",
+        "u8.b.tif",
+        "i16.a.tif",
+        "u16.nodata.tif",
+        "u8.mask.a.tif",
+        "u8.alpha.a.tif",
+        "i8.a.tif",
+        "i32.nodata.tif",
+    ];
+    const DONE: [&str; 5] = [
+        "",
+        "<NODATA>7</NODATA>",
+        "<UseMaskBand>true</UseMaskBand>",
+        "<ScaleRatio>3</ScaleRatio>",
+        "<LUT>0:9,100:0</LUT>",
+    ];
     let side = |size: usize| (0..size).prop_flat_map(move |start| (Just(start), 1..=size - start));
-    let part = (0..FILES.len(), 0..DONE.len(), side(SIZE[0]), side(SIZE[1]), -30_i32..120, -30_i32..90, prop::bool::weighted(0.8), (1_u8..4, 1_u8..4));
+    let part = (
+        0..FILES.len(),
+        0..DONE.len(),
+        side(SIZE[0]),
+        side(SIZE[1]),
+        -30_i32..120,
+        -30_i32..90,
+        prop::bool::weighted(0.8),
+        (1_u8..4, 1_u8..4),
+    );
     let part = part.prop_map(|(file, done, (col, width), (row, height), left, top, is_moved, (wider, higher))| {
         let part = if done == 0 { simple(FILES[file]) } else { complex(FILES[file], DONE[done]) };
         let [col, row, width, height] = [col, row, width, height].map(|side| side as f64);
         let part = part.from([col, row, width, height]).at(f64::from(left), f64::from(top));
-        if is_moved { part } else { part.to([f64::from(left), f64::from(top), width * f64::from(wider), height * f64::from(higher)]) }
+        if is_moved {
+            part
+        } else {
+            part.to([f64::from(left), f64::from(top), width * f64::from(wider), height * f64::from(higher)])
+        }
     });
     let band = prop::collection::vec(part, 0..12);
     let inner = prop_oneof![Just(""), Just(NODATA)];
     let dtype = prop_oneof![Just("Byte"), Just("Int16"), Just("UInt16"), Just("Float32"), Just("Int32")];
     (dtype, prop::collection::vec((inner, band), 1..3), any::<bool>()).prop_map(|(dtype, bands, is_framed)| {
         let start: Vec<Part> = vec![simple("u8.a.tif").at(-500.0, 0.0)];
-        let vrt = bands.into_iter().fold(Vrt::new([130, 100]), |vrt, (inner, parts)| vrt.band(dtype, inner, [start.clone(), parts].concat()));
+        let vrt = bands
+            .into_iter()
+            .fold(Vrt::new([130, 100]), |vrt, (inner, parts)| vrt.band(dtype, inner, [start.clone(), parts].concat()));
         if is_framed { vrt.framed() } else { vrt }
     })
 }
@@ -218,7 +268,8 @@ fn a_pixel_that_its_file_does_not_reach_is_not_covered() {
     let vrt = Vrt::of([120, 60], [simple("u8.a.tif").from([34.0, 0.0, 60.0, 48.0])]);
     let raster = open(&vrt.write(&folder, "it.vrt")).unwrap();
     let window = Window { col: 0, row: 0, width: 120, height: 60 };
-    let request = ReadRequest { level: 0, decimation: 1, window, bands: vec![1], nodata: None, decimate_by: Decimation::Nearest };
+    let request =
+        ReadRequest { level: 0, decimation: 1, window, bands: vec![1], nodata: None, decimate_by: Decimation::Nearest };
     let pixels = read(&raster, &request).unwrap();
     let valid = |col: usize, row: usize| pixels.mask.is_valid(row * 120 + col, 0, 1);
     assert!(valid(29, 47) && !valid(30, 47) && !valid(29, 48));

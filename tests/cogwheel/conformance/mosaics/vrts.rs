@@ -75,7 +75,14 @@ pub fn simple(file: &str) -> Part {
     let [width, height] = spec_of(file).size.map(|side| side as f64);
     // Whatever else it is, it is as large.
     let whole = [0.0, 0.0, width, height];
-    Part { kind: "SimpleSource", file: file.to_owned(), band: "1".to_owned(), from: whole, to: whole, inner: String::new() }
+    Part {
+        kind: "SimpleSource",
+        file: file.to_owned(),
+        band: "1".to_owned(),
+        from: whole,
+        to: whole,
+        inner: String::new(),
+    }
 }
 
 /// The same, with something done to its values.
@@ -107,11 +114,12 @@ impl Part {
     }
 
     fn text(&self) -> String {
-        let rect = |[x, y, width, height]: Rect| format!("xOff=\"{x}\" yOff=\"{y}\" xSize=\"{width}\" ySize=\"{height}\"");
+        let rect =
+            |[x, y, width, height]: Rect| format!("xOff=\"{x}\" yOff=\"{y}\" xSize=\"{width}\" ySize=\"{height}\"");
         let Self { kind, file, band, from, to, inner } = self;
         let Spec { size: [width, height], dtype, .. } = spec_of(file);
         let of_dtype = DTYPES.iter().find(|(_, own, _)| *own == dtype).map_or("", |(.., name)| name);
-        let properties = if file.ends_with(".tif") && !band.starts_with("mask") {
+        let properties = if is_tiff(file) && !band.starts_with("mask") {
             format!(
                 "<SourceProperties RasterXSize=\"{width}\" RasterYSize=\"{height}\" DataType=\"{of_dtype}\" \
                  BlockXSize=\"{}\" BlockYSize=\"{}\" />",
@@ -196,11 +204,16 @@ impl Vrt {
     /// Writes it, and what it is made of where that is not there yet; its path.
     pub fn write(&self, folder: &Folder, name: &str) -> String {
         let parts = self.bands.iter().flat_map(|(.., parts)| parts).chain(&self.mask);
-        for file in parts.map(|part| part.file.as_str()).filter(|file| file.ends_with(".tif")) {
+        for file in parts.map(|part| part.file.as_str()).filter(|file| is_tiff(file)) {
             make(folder, file);
         }
         folder.write(name, &self.text())
     }
+}
+
+/// Whether it is one of the files that are made, and not a VRT or what a test brings.
+fn is_tiff(file: &str) -> bool {
+    file.rsplit_once('.').is_some_and(|(_, extension)| extension == "tif")
 }
 
 /// Makes a file, the same one each time, if it is not there.
