@@ -32,6 +32,7 @@ mod lambda;
 mod levels;
 mod masks;
 mod metadata;
+mod mosaics;
 mod nodata_override;
 mod object_storage;
 mod oracle;

@@ -56,11 +56,11 @@ impl Readers {
     async fn open_source(
         &self, snapshot: Arc<Snapshot>, path: &str, crs: Crs, depth: usize,
     ) -> Result<Arc<dyn Raster>, RasterError> {
-        if depth > mosaic::MOST_DEPTH {
-            let reason = format!("VRTs are inside VRTs, more than {} deep", mosaic::MOST_DEPTH);
-            return Err(RasterError::Read { origin: redacted(path), reason });
-        }
         if let Some(text) = self.mosaic(&snapshot, path).await? {
+            if depth > mosaic::MOST_DEPTH {
+                let reason = format!("VRTs are inside VRTs, more than {} deep", mosaic::MOST_DEPTH);
+                return Err(RasterError::Read { origin: redacted(path), reason });
+            }
             return Ok(match MosaicRaster::open(text, self, snapshot, path, Some(crs), depth).await? {
                 Ok(mosaic) => Arc::new(mosaic),
                 Err(gdal) => Arc::new(gdal),

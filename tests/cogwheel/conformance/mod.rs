@@ -2,6 +2,7 @@
 
 mod codecs;
 pub mod files;
+pub mod mosaics;
 mod oddities;
 mod same;
 pub mod spec;

@@ -144,10 +144,15 @@ fn a_block_as_long_as_a_huge_file_is_not_taken_into_memory() {
 
 /// Reads a file in another process: an error when that ends badly, or not at all.
 fn read_apart(path: &str) -> Result<(), String> {
+    run_apart("corruption::hostile::the_process_that_reads", path)
+}
+
+/// Runs a test that is told the name of a file, in another process that may have only so much memory.
+pub fn run_apart(test: &str, path: &str) -> Result<(), String> {
     let mut child = Command::new("sh")
         .args(["-c", &format!("ulimit -v {MOST_KB}; exec \"$0\" \"$@\"")])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "corruption::hostile::the_process_that_reads", "--ignored", "--nocapture"])
+        .args(["--exact", test, "--ignored", "--nocapture"])
         .env(FILE, path)
         .env("RUST_BACKTRACE", "0")
         .stdout(Stdio::piped())
@@ -173,11 +178,21 @@ fn read_apart(path: &str) -> Result<(), String> {
 #[test]
 #[ignore = "the other tests start it"]
 fn the_process_that_reads() {
-    let Ok(path) = std::env::var(FILE) else { return };
+    let Some(path) = told() else { return };
     let findings = survey(&path, 0);
     assert!(findings.is_empty(), "{findings:?}");
+    assert_little_memory_was_taken(MOST_RESIDENT_KB);
+}
+
+/// The file that this process is to read.
+pub fn told() -> Option<String> {
+    std::env::var(FILE).ok()
+}
+
+/// Looks at the most that this process ever had.
+pub fn assert_little_memory_was_taken(most_kb: u64) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches("kB").trim().parse().unwrap();
-    assert!(peak < MOST_RESIDENT_KB, "{peak} kB in use");
+    assert!(peak < most_kb, "{peak} kB in use");
 }

@@ -2,8 +2,8 @@
 //! never served.
 
 mod damage;
-mod hostile;
-mod survey;
+pub mod hostile;
+pub mod survey;
 
 use rstest::rstest;
 

@@ -33,6 +33,11 @@ pub fn read(raster: &Opened, request: &ReadRequest) -> Result<Pixels, RasterErro
     waited(raster.read(request.clone()))
 }
 
+/// Finds out what takes a look at the sources.
+pub fn know_sources(raster: &Opened) -> Result<(), RasterError> {
+    waited(raster.know_sources())
+}
+
 /// The cells as bytes: equal only when they are equal bit by bit.
 pub fn bits(samples: &Samples) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(samples.len() * samples.dtype().size_bytes());

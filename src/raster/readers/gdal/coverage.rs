@@ -43,7 +43,8 @@ impl Coverage {
         let mut mask = vec![0; window.width * window.height];
         let pixels = |low: f64, high: f64, start: usize, size: usize, scale: f64| {
             let index = |edge: f64| to_index(edge / scale - 0.5 - start as f64, size);
-            index(low)..index(high)
+            // One that is turned around covers nothing.
+            index(low)..index(high).max(index(low))
         };
         for Rect([left, top, right, bottom]) in rects {
             let cols = pixels(*left, *right, window.col, window.width, scale[0]);
@@ -156,6 +157,13 @@ mod tests {
         // at half the resolution, centres decide: pixels 4 (8..10) and 7 (14..16, centre 15) are covered
         let half = Window { col: 4, row: 0, width: 4, height: 1 };
         assert_eq!(coverage.mask(half, [2.0, 2.0]).unwrap(), [255, 0, 0, 255]);
+    }
+
+    #[test]
+    fn a_rectangle_that_ends_before_it_starts_covers_nothing() {
+        let coverage = Coverage(Some(vec![Rect([3.0, 0.0, 2.0, 5.0]), Rect([0.0, 4.0, 5.0, 1.0])]));
+        let window = Window { col: 0, row: 0, width: 5, height: 5 };
+        assert_eq!(coverage.mask(window, [1.0, 1.0]).unwrap(), [0; 25]);
     }
 
     #[test]

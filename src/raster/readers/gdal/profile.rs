@@ -34,10 +34,8 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>, role: &Role) -> Resul
         |error: gdal::errors::GdalError| RasterError::Open { origin: origin.to_owned(), reason: reason(&error) };
     let bands: Vec<RasterBand<'_>> = dataset.rasterbands().collect::<Result<_, _>>().map_err(read_error)?;
     let path = opened.dataset().description().unwrap_or_default();
-    let mut all = files(&path, opened);
-    if let Role::Frame { files, .. } = role {
-        all.extend_from_slice(files);
-    }
+    let beyond = if let Role::Frame { files, .. } = role { files.as_slice() } else { &[] };
+    let all = files(&path, opened, beyond);
     let paths: Vec<PathBuf> = all.iter().filter(|file| vsi::is_file(file)).map(PathBuf::from).collect();
     let files = Files::new(paths);
     let profile = Profile {
@@ -192,9 +190,10 @@ fn color_table(band: &RasterBand<'_>) -> Option<Vec<Rgba>> {
 /// VRTs inside a VRT whose sources count as its files.
 const MOST_VRTS: usize = 1000;
 
-/// The files that the dataset is made of, those of VRTs inside it included.
-fn files(origin: &str, opened: &Opened) -> Vec<String> {
+/// The files that the dataset is made of, and those beyond what GDAL knows of it; those of VRTs inside it included.
+fn files(origin: &str, opened: &Opened, beyond: &[String]) -> Vec<String> {
     let mut all = ffi::file_list(opened.dataset());
+    all.extend_from_slice(beyond);
     let mut visited = HashSet::from([origin.to_owned()]);
     let mut index = 0;
     while let Some(file) = all.get(index).cloned() {

@@ -1,10 +1,9 @@
 //! What a window of a mosaic is drawn on, source by source.
 
 use super::sampling::{Axis, Sampling, View};
-use super::values::{Precision, Values};
+use super::values::{Hidden, Precision, Values};
 use super::vrt::{Edges, Origin};
 use crate::each_samples;
-use crate::raster::validity::equals;
 use crate::raster::{Band, BandMask, DataType, Mask, Pixels, Profile, Sample, Samples};
 use crate::with_sample_type;
 
@@ -80,8 +79,10 @@ impl Sheet {
             && piece.pixels.dtype() == self.samples.dtype()
             && values.keeps_values()
         {
-            let hidden = values.hidden(&piece.file.bands[number - 1]);
-            let shows = |pixel: usize| !values.by_mask || is_shown(piece, stroke, pixel);
+            let band = &piece.file.bands[number - 1];
+            let hidden = values.hidden(band, Precision::of(band.dtype, self.samples.dtype()));
+            let by_mask = values.hides_by_mask(band, hidden);
+            let shows = |pixel: usize| !by_mask || is_shown(piece, stroke, pixel);
             each_samples!(&piece.pixels.samples, from => {
                 keep_values(from, &mut self.samples, piece, stroke, self.planes, self.width, hidden, shows);
             });
@@ -97,13 +98,18 @@ impl Sheet {
         let (band, target): (&Band, DataType) = (&piece.file.bands[number - 1], self.samples.dtype());
         let source = if matches!(stroke.origin, Origin::MaskOf(_)) { DataType::U8 } else { band.dtype };
         let precision = Precision::of(source, target);
-        let (hidden, colors) = (values.hidden(band), band.color_table.as_deref());
+        let hidden = match stroke.origin {
+            // A mask has no nodata value of its own.
+            Origin::MaskOf(_) if values.nodata.is_none() => Hidden::Nothing,
+            Origin::MaskOf(_) | Origin::Band(_) => values.hidden(band, precision),
+        };
+        let colors = band.color_table.as_deref();
+        let by_mask = values.hides_by_mask(band, hidden);
         let place = |at: usize| at * self.planes + stroke.plane;
         let mut drawn: Vec<(usize, f64)> = Vec::new();
         each_pixel(piece, self.width, |from, to| {
             let value = value_at(piece, stroke, from);
-            let is_hidden = hidden.is_some_and(|hidden| equals(value, hidden, source));
-            if !is_hidden && (!values.by_mask || is_shown(piece, stroke, from)) {
+            if !hidden.hides(value) && (!by_mask || is_shown(piece, stroke, from)) {
                 drawn.extend(values.apply(value, precision, colors).map(|value| (place(to), value)));
             }
         });
@@ -130,14 +136,13 @@ fn copy_rows<T: Sample>(from: &[T], to: &mut Samples, piece: &Piece<'_>, planes:
 
 #[expect(clippy::too_many_arguments, reason = "one loop, for ten types")]
 fn keep_values<T: Sample>(
-    from: &[T], to: &mut Samples, piece: &Piece<'_>, stroke: Stroke, planes: usize, width: usize, hidden: Option<f64>,
+    from: &[T], to: &mut Samples, piece: &Piece<'_>, stroke: Stroke, planes: usize, width: usize, hidden: Hidden,
     shows: impl Fn(usize) -> bool,
 ) {
     let Some(to) = T::unwrap_mut(to) else { return };
-    let is_hidden = |value: T| hidden.is_some_and(|hidden| equals(value.to_f64(), hidden, T::DTYPE));
     each_pixel(piece, width, |pixel, at| {
         let value = from[pixel * piece.pixels.bands + stroke.band];
-        if !is_hidden(value) && shows(pixel) {
+        if !hidden.hides(value.to_f64()) && shows(pixel) {
             to[at * planes + stroke.plane] = value;
         }
     });

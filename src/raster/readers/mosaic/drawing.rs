@@ -6,7 +6,9 @@ use super::canvas::{Covered, Piece, Sheet, Stroke};
 use super::sampling::{Sampling, View};
 use super::vrt::{Description, Origin, Plane, Source};
 use crate::raster::validity::{by_value, combine, opacity};
-use crate::raster::{BandMask, DataType, Decimation, MaskKind, Pixels, Profile, Raster, ReadRequest, Samples};
+use crate::raster::{
+    BandMask, DataType, Decimation, MaskKind, Pixels, Profile, Raster, RasterError, ReadRequest, Samples,
+};
 
 /// The planes of a window.
 pub struct Drawing {
@@ -88,9 +90,19 @@ impl Drawing {
     }
 
     /// What is read of a source now that its file is known; nothing when the file does not reach into the window.
-    pub fn open(&self, touch: usize, raster: Arc<dyn Raster>) -> Option<Opened> {
+    ///
+    /// # Errors
+    /// When the file has not got what the VRT says.
+    pub fn open(
+        &self, description: &Description, touch: usize, raster: Arc<dyn Raster>,
+    ) -> Result<Option<Opened>, RasterError> {
         let own = &self.touches[touch];
-        let sampling = Sampling::of(&self.view, &own.source, raster.profile())?;
+        let file = raster.profile();
+        if let Some(reason) = own.lacks(description, file) {
+            return Err(RasterError::Read { origin: file.origin.clone(), reason });
+        }
+        let Some(source) = own.source.within(full_size(file)) else { return Ok(None) };
+        let Some(sampling) = Sampling::of(&self.view, &source, file) else { return Ok(None) };
         let request = ReadRequest {
             level: sampling.level,
             decimation: sampling.decimation,
@@ -99,7 +111,7 @@ impl Drawing {
             nodata: None,
             decimate_by: Decimation::Nearest,
         };
-        Some(Opened { raster, request, touch, sampling })
+        Ok(Some(Opened { raster, request, touch, sampling }))
     }
 
     /// Draws what was read of a source.
@@ -166,6 +178,25 @@ impl Touch {
         }
         (!read.is_empty()).then(|| Self { source: source.clone(), file: source.file, strokes, read })
     }
+
+    /// What the VRT says of a file that is not so.
+    fn lacks(&self, description: &Description, file: &Profile) -> Option<String> {
+        let (bands, [width, height]) = (file.bands.len(), full_size(file));
+        if let Some(band) = self.read.iter().find(|band| **band > bands) {
+            return Some(format!("the VRT takes its band {band}, and it has {bands}"));
+        }
+        if self.source.is_sized && (self.source.from[2] > width || self.source.from[3] > height) {
+            return Some(format!("it has {width} x {height} pixels, fewer than the VRT says"));
+        }
+        let is_colored = self.source.values.is_some_and(|values| description.values[values as usize].color.is_some());
+        let has_colors = self.read.iter().all(|band| file.bands[band - 1].color_table.is_some());
+        (is_colored && !has_colors).then(|| "the VRT takes the colours of a band that has no color table".to_owned())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
+fn full_size(file: &Profile) -> [f64; 2] {
+    [file.width as f64, file.height as f64]
 }
 
 /// Where the band of an origin is among those that are read.

@@ -10,6 +10,7 @@ mod sampling;
 mod values;
 mod vrt;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,6 +41,17 @@ const MOST_CHECKED_FILES: usize = 4096;
 
 /// Sources that one window may touch: each is opened for it.
 const MOST_TOUCHED: usize = 256;
+
+/// Sources that one window may touch with those inside of them: VRTs of VRTs of VRTs multiply.
+const MOST_TOUCHED_IN_ALL: usize = 1024;
+
+tokio::task_local! {
+    /// Sources that the window under way has touched so far.
+    static TOUCHED: Cell<usize>;
+}
+
+/// Files that are opened to find one that tells how far their overviews go.
+const MOST_ASKED: usize = 8;
 
 /// VRTs inside VRTs.
 pub const MOST_DEPTH: usize = 8;
@@ -106,7 +118,7 @@ impl Text {
         }
         let job = move || {
             let bytes: Result<Bytes, Need> = Available { content: &content, held: &held }.bytes(0..size);
-            let xml = String::from_utf8(bytes.ok()?.to_vec()).ok()?;
+            let xml = String::from_utf8(Vec::from(bytes.ok()?)).ok()?;
             Description::parse(&xml).map(|description| Self { xml, description })
         };
         Ok(readers.pool.run(job).await?)
@@ -123,7 +135,7 @@ impl MosaicRaster {
     ) -> Result<Result<Self, GdalRaster>, RasterError> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let Text { xml, description } = text;
-        let is_framed = description.sources.len() > MOST_SHOWN_TO_GDAL;
+        let is_framed = description.sources.len() > MOST_SHOWN_TO_GDAL || description.asks_for_other_masks();
         let gdal = match (is_framed, depth) {
             (true, _) => {
                 let role = frame(&description, &xml, origin);
@@ -160,10 +172,16 @@ impl MosaicRaster {
         let view = self.view(request);
         let drawing = Drawing::new(&self.mosaic.description, &self.profile, request, view, self.mosaic.touched(&view));
         let touched = drawing.touches.len();
-        if touched > MOST_TOUCHED {
-            return Err(RasterError::Read { origin: self.profile.origin.clone(), reason: too_many(touched) });
-        }
-        Ok(drawing)
+        let in_all = TOUCHED.try_with(|all| {
+            all.set(all.get().saturating_add(touched));
+            all.get()
+        });
+        let reason = match in_all {
+            _ if touched > MOST_TOUCHED => too_many(touched, MOST_TOUCHED),
+            Ok(in_all) if in_all > MOST_TOUCHED_IN_ALL => too_many(in_all, MOST_TOUCHED_IN_ALL),
+            _ => return Ok(drawing),
+        };
+        Err(RasterError::Read { origin: self.profile.origin.clone(), reason })
     }
 
     async fn pixels(&self, request: ReadRequest) -> Result<Pixels, RasterError> {
@@ -174,8 +192,9 @@ impl MosaicRaster {
         let mut drawing = self.drawing(&request)?;
         let files: Vec<u32> = drawing.touches.iter().map(|touch| touch.file).collect();
         let rasters = try_join_all(files.into_iter().map(|file| self.source(file))).await?;
-        let mut opened: Vec<Opened> =
-            rasters.into_iter().enumerate().filter_map(|(index, raster)| drawing.open(index, raster)).collect();
+        let description = &self.mosaic.description;
+        let opened = rasters.into_iter().enumerate().map(|(index, raster)| drawing.open(description, index, raster));
+        let mut opened: Vec<Opened> = opened.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         while !opened.is_empty() {
             let mut bytes = 0;
             let fits = |opened: &&Opened| {
@@ -196,6 +215,31 @@ impl MosaicRaster {
             drawing = self.readers.pool.run(draw).await?;
         }
         Ok(drawing.finish(&self.profile, &request))
+    }
+
+    /// The same, on this thread; `None` when something has to be waited for.
+    fn pixels_now(&self, request: &ReadRequest) -> Option<Result<Pixels, RasterError>> {
+        if request.level > 0 {
+            let pixels = self.gdal.read_now(request)?;
+            return Some(pixels.map(|pixels| with_gaps(pixels, self.gaps(request))));
+        }
+        let mut drawing = match self.drawing(request) {
+            Ok(drawing) => drawing,
+            Err(error) => return Some(Err(error)),
+        };
+        for index in 0..drawing.touches.len() {
+            let raster = self.readers.sources.get(&(self.mosaic.id, drawing.touches[index].file))?;
+            let opened = match drawing.open(&self.mosaic.description, index, raster) {
+                Ok(Some(opened)) => opened,
+                Ok(None) => continue,
+                Err(error) => return Some(Err(error)),
+            };
+            match opened.raster.read_now(&opened.request)? {
+                Ok(pixels) => drawing.draw(&self.mosaic.description, &opened, &pixels),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(Ok(drawing.finish(&self.profile, request)))
     }
 
     /// One of its files, open.
@@ -230,32 +274,29 @@ impl Raster for MosaicRaster {
     }
 
     fn read(&self, request: ReadRequest) -> Future<'_, Pixels> {
-        Box::pin(self.pixels(request))
+        if self.depth > 0 {
+            return Box::pin(self.pixels(request));
+        }
+        Box::pin(TOUCHED.scope(Cell::new(0), self.pixels(request)))
     }
 
     fn read_now(&self, request: &ReadRequest) -> Option<Result<Pixels, RasterError>> {
-        if request.level > 0 {
-            let pixels = self.gdal.read_now(request)?;
-            return Some(pixels.map(|pixels| with_gaps(pixels, self.gaps(request))));
+        if self.depth > 0 {
+            return self.pixels_now(request);
         }
-        let mut drawing = match self.drawing(request) {
-            Ok(drawing) => drawing,
-            Err(error) => return Some(Err(error)),
-        };
-        for index in 0..drawing.touches.len() {
-            let raster = self.readers.sources.get(&(self.mosaic.id, drawing.touches[index].file))?;
-            let Some(opened) = drawing.open(index, raster) else { continue };
-            match opened.raster.read_now(&opened.request)? {
-                Ok(pixels) => drawing.draw(&self.mosaic.description, &opened, &pixels),
-                Err(error) => return Some(Err(error)),
-            }
-        }
-        Some(Ok(drawing.finish(&self.profile, request)))
+        TOUCHED.sync_scope(Cell::new(0), || self.pixels_now(request))
     }
 
     fn know_sources(&self) -> Future<'_, ()> {
         Box::pin(async move {
-            let first = self.source(0).await?;
+            let mut first = self.source(0).await;
+            // One that can't be read is only in the way of those who look at it.
+            for file in (1..).take(self.mosaic.description.files.len().min(MOST_ASKED) - 1) {
+                if first.is_err() {
+                    first = self.source(file).await.or(first);
+                }
+            }
+            let first = first?;
             let profile = first.profile();
             let coarsest = profile.levels.last().map_or(profile.width, |level| level.width);
             let _ = self.profile.source_decimation.set((profile.width / coarsest.max(1)).max(1));
@@ -331,9 +372,9 @@ fn with_gaps(pixels: Pixels, covered: Option<Vec<u8>>) -> Pixels {
     Pixels { mask, ..pixels }
 }
 
-fn too_many(touched: usize) -> String {
+fn too_many(touched: usize, most: usize) -> String {
     format!(
-        "{touched} of its sources are touched at once, and {MOST_TOUCHED} may be: give the VRT overviews \
+        "{touched} of its sources are touched at once, and {most} may be: give the VRT overviews \
          (gdaladdo -ro --config COMPRESS_OVERVIEW DEFLATE mosaic.vrt 64 128 256 512), or set min_zoom of the layer"
     )
 }

@@ -1,6 +1,7 @@
 //! What a complex source does to the values of its file, as GDAL does it.
 
-use crate::raster::{Band, DataType, Rgba};
+use crate::raster::{Band, BandMask, DataType, Rgba, Sample};
+use crate::with_sample_type;
 
 /// What is done to the values of a source.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -53,6 +54,47 @@ impl Precision {
     }
 }
 
+/// Cells that are not drawn for their value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Hidden {
+    Nothing,
+    Single(f32),
+    /// Equal up to a relative difference.
+    Double(f64, f64),
+}
+
+impl Hidden {
+    /// A value that single precision does not reach hides nothing.
+    #[expect(clippy::cast_possible_truncation, reason = "that is what single precision is")]
+    fn single(nodata: f64) -> Self {
+        let single = nodata as f32;
+        if single.is_infinite() && nodata.is_finite() { Self::Nothing } else { Self::Single(single) }
+    }
+
+    /// Whole numbers are exact. Of others GDAL compares seven digits, even in double precision: a value is often written
+    /// with as many.
+    fn double(nodata: f64, dtype: DataType) -> Self {
+        Self::Double(nodata, if dtype.is_integer() { 0.0 } else { f64::from(f32::EPSILON) })
+    }
+
+    /// Whether a value is it, up to two units in its last place (GDAL's `ARE_REAL_EQUAL`).
+    #[expect(clippy::cast_possible_truncation, reason = "that is what single precision is")]
+    pub fn hides(self, value: f64) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Single(nodata) => {
+                let value = value as f32;
+                let near = || (value - nodata).abs() < 2.0 * f32::EPSILON * (value + nodata).abs();
+                value == nodata || near() || (value.is_nan() && nodata.is_nan())
+            }
+            Self::Double(nodata, epsilon) => {
+                let near = || (value - nodata).abs() < 2.0 * epsilon * (value + nodata).abs();
+                value == nodata || near() || (value.is_nan() && nodata.is_nan())
+            }
+        }
+    }
+}
+
 impl Values {
     /// Whether nothing is done.
     pub fn is_plain(&self) -> bool {
@@ -79,9 +121,24 @@ impl Values {
         Some(())
     }
 
-    /// The value that hides a cell of a band: its own, or with `by_mask` the band's.
-    pub fn hidden(&self, band: &Band) -> Option<f64> {
-        self.nodata.or_else(|| band.nodata.filter(|_| self.by_mask && band.mask == crate::raster::BandMask::Nodata))
+    /// The values that hide a cell of a band: with `by_mask` the band's nodata value, else the source's own.
+    pub fn hidden(&self, band: &Band, precision: Precision) -> Hidden {
+        let is_mask = |nodata: &f64| self.by_mask && band.mask == BandMask::Nodata && is_in_range(*nodata, band.dtype);
+        let of_band = band.nodata.filter(is_mask);
+        let Some(nodata) = of_band.or(self.nodata) else { return Hidden::Nothing };
+        let is_nodata_alone = self.keeps_values() && !self.by_mask;
+        if is_nodata_alone && matches!(band.dtype, DataType::U8 | DataType::U16 | DataType::I16) {
+            return Hidden::Double(nodata.trunc(), 0.0);
+        }
+        match precision {
+            Precision::Double => Hidden::double(nodata, band.dtype),
+            Precision::Single => Hidden::single(nodata),
+        }
+    }
+
+    /// Whether the mask of a band hides cells: not where a value does.
+    pub fn hides_by_mask(&self, band: &Band, hidden: Hidden) -> bool {
+        self.by_mask && hidden == Hidden::Nothing && (band.is_alpha || band.mask != BandMask::AllValid)
     }
 
     /// A value as it is drawn; `None` where its colour is unknown.
@@ -112,6 +169,12 @@ impl Values {
             (None, None) => value,
         }
     }
+}
+
+/// Whether a band of this type can hold a value, or one next to it.
+fn is_in_range(value: f64, dtype: DataType) -> bool {
+    let [low, high] = with_sample_type!(dtype, T => [f64::MIN, f64::MAX].map(|most| T::from_f64(most).to_f64()));
+    !dtype.is_integer() || (low..=high).contains(&value)
 }
 
 /// `input:output,input:output`, inputs ascending.

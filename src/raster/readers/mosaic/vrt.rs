@@ -14,7 +14,7 @@ use super::values::Values;
 pub type Edges = [f64; 4];
 
 /// Elements of a dataset that say nothing of pixels: GDAL reads them.
-const OF_DATASETS: [&str; 4] = ["SRS", "GeoTransform", "Metadata", "BlockXSize"];
+const OF_DATASETS: [&str; 5] = ["SRS", "GeoTransform", "Metadata", "BlockXSize", "BlockYSize"];
 
 /// Elements of a band of which the same is true.
 const OF_BANDS: [&str; 11] = [
@@ -66,6 +66,8 @@ pub struct Source {
     pub from: Edges,
     /// In pixels of the VRT.
     pub to: Edges,
+    /// The VRT says how large the file is.
+    pub is_sized: bool,
     /// Index into the values; `None` for a plain copy.
     pub values: Option<u32>,
     /// Which plane of the VRT is drawn from what.
@@ -96,16 +98,38 @@ impl SourceFile {
         self.name.to_ascii_lowercase().ends_with(".vrt")
     }
 
+    /// Whether it is where it is, whatever the VRT says.
+    fn is_absolute(&self) -> bool {
+        self.name.starts_with('/') || self.name.contains("://")
+    }
+
     /// As GDAL opens it, from a VRT at `origin`.
     pub fn path(&self, origin: &str) -> String {
         match origin.rsplit_once('/') {
-            Some((folder, _)) if self.relative => format!("{folder}/{}", self.name),
+            Some((folder, _)) if self.relative && !self.is_absolute() => format!("{folder}/{}", self.name),
             _ => self.name.to_string(),
         }
     }
 }
 
 impl Source {
+    /// The part of it that is in a file of this size; `None` where nothing is.
+    pub fn within(&self, size: [f64; 2]) -> Option<Self> {
+        let (mut from, mut to) = (self.from, self.to);
+        for axis in 0..2 {
+            let stretch = (to[axis + 2] - to[axis]) / (from[axis + 2] - from[axis]);
+            let (before, after) = ((-from[axis]).max(0.0), (from[axis + 2] - size[axis]).max(0.0));
+            from[axis] += before;
+            to[axis] += before * stretch;
+            if after > 0.0 {
+                from[axis + 2] -= after;
+                to[axis + 2] -= after * stretch;
+            }
+        }
+        let is_there = [0, 1].iter().all(|axis| from[*axis] < from[axis + 2] && to[*axis] < to[axis + 2]);
+        is_there.then(|| Self { from, to, ..self.clone() })
+    }
+
     /// Whether it is moved by whole pixels, and not stretched.
     pub fn is_moved_only(&self) -> bool {
         let (from, to) = (self.from, self.to);
@@ -138,6 +162,12 @@ impl Description {
             end = span.end;
         }
         frame + &xml[end..]
+    }
+
+    /// Whether a source is the mask of a band other than the first: GDAL 3.12 crashes where the file has no such band.
+    pub fn asks_for_other_masks(&self) -> bool {
+        let is_other = |(_, origin): &(Plane, Origin)| matches!(origin, Origin::MaskOf(band) if *band > 1);
+        self.sources.iter().any(|source| source.planes.iter().any(is_other))
     }
 
     /// The largest power of two by which the sources can be decimated so that their pixels stay on one grid.
@@ -290,11 +320,18 @@ impl<'a> Parser<'a> {
 
     /// Adds a source; where the one of the same place in an earlier band differs in its band only, they become one.
     fn keep(&mut self, draft: Draft, plane: Plane, order: u32, first: usize) -> Option<()> {
-        let (from, to) = draft.edges()?;
-        let file = self.file(draft.file?);
-        let values = self.values(draft.values);
-        let source =
-            Source { order, file, from, to, values, planes: vec![(plane, draft.origin.unwrap_or(Origin::Band(1)))] };
+        let size = draft.size.unwrap_or([f64::INFINITY; 2]);
+        let source = Source {
+            order,
+            file: self.file(draft.file?),
+            from: draft.from?,
+            to: draft.to?,
+            is_sized: draft.size.is_some(),
+            values: self.values(draft.values),
+            planes: vec![(plane, draft.origin.unwrap_or(Origin::Band(1)))],
+        };
+        // One that is beside its file draws nothing.
+        let Some(source) = source.within(size) else { return Some(()) };
         let place = usize::try_from(order).ok()?;
         match self.found.sources.get_mut(place) {
             Some(earlier) if place < first && earlier.is_beside(&source) => earlier.planes.extend(source.planes),
@@ -325,9 +362,10 @@ impl<'a> Parser<'a> {
         u32::try_from(index).ok()
     }
 
+    /// The text of an element, without what GDAL skips before it; `None` when there is more in it than text.
     fn text(&mut self, tag: &BytesStart<'a>) -> Option<String> {
-        let text = self.reader.read_text(tag.name()).ok()?;
-        Some(quick_xml::escape::unescape(&text).ok()?.into_owned())
+        let text = self.reader.read_text(tag.name()).ok().filter(|text| !text.contains('<'))?;
+        Some(quick_xml::escape::unescape(text.trim_start()).ok()?.into_owned())
     }
 
     fn skip(&mut self, tag: &BytesStart<'a>) -> Option<()> {
@@ -348,8 +386,8 @@ impl<'a> Parser<'a> {
 impl Source {
     /// Whether another source differs in its planes only.
     fn is_beside(&self, other: &Self) -> bool {
-        (self.order, self.file, self.from, self.to, self.values)
-            == (other.order, other.file, other.from, other.to, other.values)
+        let place = |source: &Self| (source.order, source.file, source.from, source.to, source.is_sized, source.values);
+        place(self) == place(other)
     }
 }
 
@@ -363,23 +401,6 @@ impl Draft {
             _ => self.to = edges,
         }
         edges.map(drop)
-    }
-
-    /// From where it comes and where it goes, without what lies outside the file.
-    fn edges(&self) -> Option<(Edges, Edges)> {
-        let (mut from, mut to) = (self.from?, self.to?);
-        let size = self.size.unwrap_or([f64::INFINITY; 2]);
-        for axis in 0..2 {
-            let stretch = (to[axis + 2] - to[axis]) / (from[axis + 2] - from[axis]);
-            let (before, after) = ((-from[axis]).max(0.0), (from[axis + 2] - size[axis]).max(0.0));
-            from[axis] += before;
-            to[axis] += before * stretch;
-            if after > 0.0 {
-                from[axis + 2] -= after;
-                to[axis + 2] -= after * stretch;
-            }
-        }
-        Some((from, to))
     }
 }
 
