@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::cpu::panic_message;
 use crate::geo::tile::TileError;
-use crate::raster::RasterError;
+use crate::raster::{RasterError, TOO_MANY_SOURCES};
 use crate::render::RenderError;
 use crate::render::options::BadParameter;
 use crate::storage::{Refusal, StorageError};
@@ -54,6 +54,15 @@ pub enum ApiError {
         layer: String,
         /// What happened.
         cause: RasterError,
+    },
+    /// 413: it would open more sources of a layer than may be.
+    TooManySources {
+        /// The layer.
+        layer: String,
+        /// How many, at least.
+        touched: usize,
+        /// The limit.
+        most: usize,
     },
     /// 403: the operator did not allow it.
     Refused {
@@ -117,6 +126,9 @@ impl ApiError {
             RasterError::Storage { error: StorageError::Unavailable { .. }, .. } => {
                 Self::Unavailable { layer: layer.to_owned(), cause }
             }
+            RasterError::TooManySources { touched, most, .. } => {
+                Self::TooManySources { layer: layer.to_owned(), touched, most }
+            }
             cause => Self::Source { layer: layer.to_owned(), cause },
         }
     }
@@ -131,6 +143,7 @@ impl ApiError {
             Self::BadParameter(_) | Self::BadTile(_) => StatusCode::BAD_REQUEST,
             Self::NotFound { .. } | Self::EmptyTile => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooManySources { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Refused { .. } => StatusCode::FORBIDDEN,
             Self::Source { .. } => StatusCode::BAD_GATEWAY,
             Self::Unavailable { .. } | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -145,6 +158,7 @@ impl ApiError {
             Self::NotFound { .. } => "not_found",
             Self::EmptyTile => "empty_tile",
             Self::WrongMethod { .. } => "method_not_allowed",
+            Self::TooManySources { .. } => "too_many_sources",
             Self::Refused { .. } => "source_refused",
             Self::Source { .. } => "source_unreadable",
             Self::Unavailable { .. } => "source_unavailable",
@@ -178,10 +192,13 @@ impl ApiError {
                 RasterError::Open { .. } | RasterError::Storage { .. } => {
                     format!("layer \"{layer}\": its source cannot be opened; the server's log says why")
                 }
-                RasterError::Read { .. } | RasterError::Cpu(_) => {
+                RasterError::Read { .. } | RasterError::TooManySources { .. } | RasterError::Cpu(_) => {
                     format!("layer \"{layer}\": its source cannot be read; the server's log says why")
                 }
             },
+            Self::TooManySources { layer, touched, most } => format!(
+                "layer \"{layer}\": {touched} of its sources are touched at once, and {most} may be; {TOO_MANY_SOURCES}"
+            ),
             // The rule, not the location: that is for the log.
             Self::Refused { layer, refusal } => {
                 format!("layer \"{layer}\": its source may not be opened: {}", refusal.rule)
@@ -201,6 +218,7 @@ impl ApiError {
             | Self::BadTile(_)
             | Self::EmptyTile
             | Self::WrongMethod { .. }
+            | Self::TooManySources { .. }
             | Self::Refused { .. }
             | Self::Source { .. }
             | Self::Unavailable { .. }
@@ -221,6 +239,7 @@ impl ApiError {
             | Self::BadTile(_)
             | Self::NotFound { .. }
             | Self::EmptyTile
+            | Self::TooManySources { .. }
             | Self::WrongMethod { .. } => None,
         }
     }

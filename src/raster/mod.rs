@@ -84,6 +84,10 @@ pub enum Decimation {
     Mode,
 }
 
+/// What helps against [`RasterError::TooManySources`].
+pub const TOO_MANY_SOURCES: &str = "give the VRT overviews (gdaladdo -ro --config COMPRESS_OVERVIEW DEFLATE mosaic.vrt \
+     64 128 256 512), or set min_zoom of the layer";
+
 /// Why a raster can't be opened or read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RasterError {
@@ -124,6 +128,16 @@ pub enum RasterError {
         origin: String,
         /// The reader's words.
         reason: String,
+    },
+    /// A window of a mosaic would open more of its sources than may be.
+    #[error("{origin}: {touched} of its sources are touched at once, and {most} may be; {TOO_MANY_SOURCES}")]
+    TooManySources {
+        /// Path or URL.
+        origin: String,
+        /// How many, at least.
+        touched: usize,
+        /// The limit.
+        most: usize,
     },
     /// Its bytes: not allowed, not there, not in time.
     #[error("cannot open {origin}: {error}")]

@@ -6,9 +6,9 @@ use crate::support::Maps;
 
 /// FNV-1a, 64 bit (Fowler, Noll, Vo): the same on every machine and in every version.
 fn fnv(bytes: &[u8]) -> String {
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}")
 }
 
@@ -42,6 +42,7 @@ fn demo() -> Maps {
 fn a_tile_has_the_bytes_that_it_had(#[case] tile: &str, #[case] query: &str) {
     let body = demo().get(&format!("/tiles/{tile}.png?{query}")).ok();
     let known = include_str!("golden.txt").lines().filter_map(|line| line.split_once(' '));
-    let expected: Vec<&str> = known.filter(|(_, name)| *name == format!("{tile}?{query}")).map(|(hash, _)| hash).collect();
+    let expected: Vec<&str> =
+        known.filter(|(_, name)| *name == format!("{tile}?{query}")).map(|(hash, _)| hash).collect();
     assert_eq!([fnv(&body).as_str()], expected.as_slice(), "{tile}?{query}");
 }

@@ -176,12 +176,12 @@ impl MosaicRaster {
             all.set(all.get().saturating_add(touched));
             all.get()
         });
-        let reason = match in_all {
-            _ if touched > MOST_TOUCHED => too_many(touched, MOST_TOUCHED),
-            Ok(in_all) if in_all > MOST_TOUCHED_IN_ALL => too_many(in_all, MOST_TOUCHED_IN_ALL),
+        let (touched, most) = match in_all {
+            _ if touched > MOST_TOUCHED => (touched, MOST_TOUCHED),
+            Ok(in_all) if in_all > MOST_TOUCHED_IN_ALL => (in_all, MOST_TOUCHED_IN_ALL),
             _ => return Ok(drawing),
         };
-        Err(RasterError::Read { origin: self.profile.origin.clone(), reason })
+        Err(RasterError::TooManySources { origin: self.profile.origin.clone(), touched, most })
     }
 
     async fn pixels(&self, request: ReadRequest) -> Result<Pixels, RasterError> {
@@ -370,13 +370,6 @@ fn with_gaps(pixels: Pixels, covered: Option<Vec<u8>>) -> Pixels {
         by_value => combine(MaskKind::Binary, covered, by_value, pixels.bands),
     };
     Pixels { mask, ..pixels }
-}
-
-fn too_many(touched: usize, most: usize) -> String {
-    format!(
-        "{touched} of its sources are touched at once, and {most} may be: give the VRT overviews \
-         (gdaladdo -ro --config COMPRESS_OVERVIEW DEFLATE mosaic.vrt 64 128 256 512), or set min_zoom of the layer"
-    )
 }
 
 #[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
