@@ -35,13 +35,18 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with_blocks(256 << 20)
+    }
+
+    /// With memory for so many bytes of decoded blocks.
+    fn with_blocks(bytes: u64) -> Self {
         gdal::configure(256);
         let pool = CpuPool::new(1, gdal::prepare_thread).expect("a thread");
         let place = concat!(env!("CARGO_MANIFEST_DIR"), "/cogwheel.toml");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let storage = StorageSettings::default();
         let file = runtime.block_on(LayersFile::read(place, &storage)).expect("demo layers");
-        let readers = Readers::new(&pool, 256 << 20);
+        let readers = Readers::new(&pool, bytes);
         Self { catalog: Catalog::new(file, &readers, storage, None), pool, runtime }
     }
 
@@ -68,8 +73,6 @@ fn whole_tiles(c: &mut Criterion) {
 }
 
 fn reads(c: &mut Criterion) {
-    let bench = Bench::new();
-    let layer = bench.layer("landsat");
     let request = ReadRequest {
         level: 0,
         decimation: 1,
@@ -78,9 +81,17 @@ fn reads(c: &mut Criterion) {
         nodata: None,
         decimate_by: Decimation::Nearest,
     };
-    c.bench_function("read 260 x 260 RGB, decoded blocks at hand", |b| {
-        b.iter(|| bench.runtime.block_on(layer.raster.read(black_box(request.clone()))).expect("reads"));
-    });
+    let (warm, cold) = (Bench::new(), Bench::with_blocks(0));
+    for (name, bench, layer) in [
+        ("decoded blocks at hand", &warm, "landsat"),
+        ("blocks decoded each time (deflate)", &cold, "landsat"),
+        ("of a mosaic, decoded blocks at hand", &warm, "relief"),
+    ] {
+        let layer = bench.layer(layer);
+        c.bench_function(&format!("read 260 x 260 RGB, {name}"), |b| {
+            b.iter(|| bench.runtime.block_on(layer.raster.read(black_box(request.clone()))).expect("reads"));
+        });
+    }
 }
 
 /// A block of a layer with pixels of the right shape, for the warp alone.

@@ -6,7 +6,9 @@
 
 mod canvas;
 mod drawing;
+mod parse;
 mod sampling;
+mod text;
 mod values;
 mod vrt;
 
@@ -14,7 +16,6 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use futures_util::future::try_join_all;
 use quick_cache::sync::Cache;
 use rstar::primitives::{GeomWithData, Rectangle};
@@ -23,15 +24,15 @@ use rstar::{AABB, RTree};
 use canvas::Covered;
 use drawing::{Drawing, Opened};
 use sampling::View;
+pub use text::Text;
 use vrt::{Description, SourceFile};
 
 use super::Readers;
-use super::bytes::{Available, ByteSource, Content, Need};
 use super::gdal::{GdalRaster, Role};
 use crate::geo::Crs;
 use crate::raster::validity::combine;
 use crate::raster::{BandMask, Future, Mask, MaskKind, Pixels, Profile, Raster, RasterError, ReadRequest};
-use crate::storage::{Held, Location, Snapshot, Want, redacted};
+use crate::storage::Snapshot;
 
 /// GDAL is shown a VRT with more sources without them: it looks at all of them for every pixel.
 const MOST_SHOWN_TO_GDAL: usize = 256;
@@ -55,9 +56,6 @@ const MOST_ASKED: usize = 8;
 
 /// VRTs inside VRTs.
 pub const MOST_DEPTH: usize = 8;
-
-/// A longer VRT is left to GDAL.
-const MOST_TEXT_BYTES: u64 = 256 << 20;
 
 /// Memory for the cells of the sources that are read at once.
 const WAVE_BYTES: usize = 8 << 20;
@@ -86,43 +84,6 @@ pub struct Mosaic {
     id: u64,
     /// GDAL does not know the sources.
     is_framed: bool,
-}
-
-/// The text of a VRT, and what was found in it.
-pub struct Text {
-    xml: String,
-    description: Description,
-}
-
-impl Text {
-    /// Reads a VRT; `None` when it is not this reader's.
-    ///
-    /// # Errors
-    /// When its bytes can't be brought.
-    pub async fn read(readers: &Readers, snapshot: &Arc<Snapshot>, origin: &str) -> Result<Option<Self>, RasterError> {
-        let Ok(location) = snapshot.storage().policy().location(origin) else { return Ok(None) };
-        let failed = |error| RasterError::Storage { origin: redacted(origin), error };
-        let mut held = Held::new();
-        if let Location::Object(object) = snapshot.without_query(location.clone()) {
-            let object = snapshot.with_query(object);
-            snapshot.bring(vec![Want::Header(object)], &mut held).await.map_err(failed)?;
-        }
-        let Some(content) = Content::open(snapshot, location) else { return Ok(None) };
-        let size = Available { content: &content, held: &held }.size();
-        if size > MOST_TEXT_BYTES {
-            return Ok(None);
-        }
-        if let Content::Object(_, version) = &content {
-            let wants = vec![Want::Bytes(Arc::clone(version), 0..size)];
-            snapshot.bring(wants, &mut held).await.map_err(failed)?;
-        }
-        let job = move || {
-            let bytes: Result<Bytes, Need> = Available { content: &content, held: &held }.bytes(0..size);
-            let xml = String::from_utf8(Vec::from(bytes.ok()?)).ok()?;
-            Description::parse(&xml).map(|description| Self { xml, description })
-        };
-        Ok(readers.pool.run(job).await?)
-    }
 }
 
 impl MosaicRaster {
