@@ -12,7 +12,7 @@ pub mod validity;
 use std::pin::Pin;
 
 pub use pixels::{Mask, MaskKind, Pixels};
-pub use profile::{Band, BandMask, Level, LonLatBounds, Profile, Rgba};
+pub use profile::{Band, BandMask, LEVEL_TOLERANCE, Level, LonLatBounds, Profile, Rgba, power_of_two_up_to};
 pub use samples::{DataType, Sample, Samples};
 
 use crate::cpu::CpuError;

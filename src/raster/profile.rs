@@ -6,6 +6,16 @@ use super::{DataType, RasterError};
 use crate::geo::crs::CrsKind;
 use crate::geo::{Affine, Crs};
 
+/// A level may be this much coarser than what is asked for.
+pub const LEVEL_TOLERANCE: f64 = 1.01;
+
+/// The decimation that is not coarser than pixels of this size.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 30")]
+pub fn power_of_two_up_to(px: f64) -> usize {
+    1 << (px.max(1.0).log2().floor().min(30.0) as u32)
+}
+
 /// A colour table entry.
 pub type Rgba = [u8; 4];
 
@@ -262,10 +272,25 @@ fn contains_point(
 impl Profile {
     /// Size of a pixel of one level, in pixels of full resolution: `[x, y]`.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
     pub fn level_scale(&self, level: usize) -> [f64; 2] {
-        let Level { width, height } = self.levels[level];
-        [self.width as f64 / width as f64, self.height as f64 / height as f64]
+        self.scale_of(self.levels[level])
+    }
+
+    /// Size of a pixel of a grid over the whole raster, in pixels of full resolution.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
+    pub fn scale_of(&self, grid: Level) -> [f64; 2] {
+        [self.width as f64 / grid.width as f64, self.height as f64 / grid.height as f64]
+    }
+
+    /// The coarsest level that is not coarser than pixels of this size, in pixels of full resolution.
+    #[must_use]
+    pub fn level_for(&self, px: [f64; 2]) -> usize {
+        let fits = |level: &usize| {
+            let [x, y] = self.level_scale(*level);
+            x <= px[0] * LEVEL_TOLERANCE && y <= px[1] * LEVEL_TOLERANCE
+        };
+        (1..self.levels.len()).rev().find(fits).unwrap_or(0)
     }
 
     /// Bounds in the units of the CRS: `[min x, min y, max x, max y]`.

@@ -1,11 +1,35 @@
-//! Validity from values: nodata, and what is not finite.
+//! The validity of a window: from its values, and from what all bands share.
 
-use super::{DataType, Mask, MaskKind, Sample, Samples};
+use super::{BandMask, DataType, Mask, MaskKind, Profile, ReadRequest, Sample, Samples};
 use crate::each_samples;
 
-/// What is not finite, or equal to its band's nodata value, is invalid; `nodata` has one entry a band.
+/// The mask of what was read for a request: by value, unless another kind of mask says it, and by what all bands share.
 #[must_use]
-pub fn by_value(samples: &Samples, nodata: &[Option<f64>]) -> Mask {
+pub fn of_window(
+    profile: &Profile, request: &ReadRequest, samples: &Samples, shared: Option<(MaskKind, Vec<u8>)>,
+) -> Mask {
+    let nodata = |band: &usize| {
+        let own = &profile.bands[band - 1];
+        request.nodata.or_else(|| own.nodata.filter(|_| own.mask == BandMask::Nodata))
+    };
+    let by_value = by_value(samples, &request.bands.iter().map(nodata).collect::<Vec<_>>());
+    match shared {
+        None => by_value,
+        Some((kind, mask)) => combine(kind, mask, by_value, request.bands.len()),
+    }
+}
+
+/// A mask that is 0 or anything else, as 0 and 255.
+#[must_use]
+pub fn zero_or_full(mut mask: Vec<u8>) -> Vec<u8> {
+    for value in &mut mask {
+        *value = if *value == 0 { 0 } else { 255 };
+    }
+    mask
+}
+
+/// What is not finite, or equal to its band's nodata value, is invalid; `nodata` has one entry a band.
+fn by_value(samples: &Samples, nodata: &[Option<f64>]) -> Mask {
     if samples.dtype().is_integer() && nodata.iter().all(Option::is_none) {
         return Mask::AllValid;
     }
@@ -91,8 +115,7 @@ fn mask_by_value<T: Sample>(values: &[T], nodata: &[Option<f64>]) -> Option<Vec<
 }
 
 /// Equal up to the rounding of a float's last digits (GDAL's `ARE_REAL_EQUAL` uses the same two units).
-#[must_use]
-pub fn equals(a: f64, b: f64, dtype: DataType) -> bool {
+fn equals(a: f64, b: f64, dtype: DataType) -> bool {
     let epsilon = match dtype {
         DataType::F32 => f64::from(f32::EPSILON),
         DataType::F64 => f64::EPSILON,

@@ -83,7 +83,7 @@ pub struct Phases<A> {
     pub stride: Option<usize>,
     /// By phase: the first source pixel, counted from that of the position, and how many there are.
     spans: Vec<(i16, u16)>,
-    /// By phase, `most` each, normalised.
+    /// By phase, `stride` each, normalised.
     weights: Vec<A>,
 }
 

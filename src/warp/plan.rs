@@ -3,13 +3,10 @@
 use super::mapping::{Axis, Mapping, Projector, wraps};
 use super::{KernelChoice, Resampling, kernel, phases};
 use crate::geo::{CrsError, OutputGrid};
-use crate::raster::{Level, Profile};
+use crate::raster::{LEVEL_TOLERANCE, Level, Profile, power_of_two_up_to};
 
 /// Pixels along a side of a block.
 pub const BLOCK_PX: usize = 256;
-
-/// A level may be this much coarser than the output asks for.
-const LEVEL_TOLERANCE: f64 = 1.01;
 
 /// The most bytes that one read may ask of a reader; a block that needs more is warped in parts.
 const READ_LIMIT_BYTES: usize = 4 << 20;
@@ -106,7 +103,7 @@ impl BlockPlan {
         let output_px = mapping.mean_size();
         let (level, decimation) = choose_level(profile, output_px);
         let size = profile.levels[level].decimated(decimation);
-        let scale = scale_of(profile, size);
+        let scale = profile.scale_of(size);
         let wants_sources = level == 0
             && profile.source_decimation.get().is_none()
             && output_px.is_some_and(|[x, y]| x.min(y) * LEVEL_TOLERANCE >= 2.0);
@@ -186,19 +183,12 @@ fn halves(rect: Rect) -> (Rect, Rect) {
     }
 }
 
-/// Size of a pixel of a grid over the whole raster, in pixels of full resolution.
-#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
-fn scale_of(profile: &Profile, size: Level) -> [f64; 2] {
-    [profile.width as f64 / size.width as f64, profile.height as f64 / size.height as f64]
-}
-
 /// The coarsest level that is not coarser than the output pixels of the block in either direction, and the
 /// decimation by the reader on top of it.
 fn choose_level(profile: &Profile, output_px: Option<[f64; 2]>) -> (usize, usize) {
     let Some([x, y]) = output_px else { return (profile.levels.len() - 1, 1) };
     let target = x.min(y);
-    let fits = |level: &usize| profile.level_scale(*level).into_iter().all(|scale| scale <= target * LEVEL_TOLERANCE);
-    let level = (1..profile.levels.len()).rev().find(fits).unwrap_or(0);
+    let level = profile.level_for([target, target]);
     let [scale_x, scale_y] = profile.level_scale(level);
     (level, decimation(profile, level, target / scale_x.max(scale_y)))
 }
@@ -221,9 +211,4 @@ fn decimation(profile: &Profile, level: usize, px: f64) -> usize {
         return power_of_two_up_to(px / MOST_PX_PER_PIXEL) * 2;
     }
     1
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 62")]
-fn power_of_two_up_to(value: f64) -> usize {
-    1 << (value.max(1.0).log2().floor().min(30.0) as u32)
 }

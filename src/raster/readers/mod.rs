@@ -43,30 +43,28 @@ impl Readers {
     pub async fn open(
         &self, snapshot: Arc<Snapshot>, origin: &str, crs: Option<Crs>,
     ) -> Result<Arc<dyn Raster>, RasterError> {
-        if let Some(text) = self.mosaic(&snapshot, origin).await? {
-            return Ok(match MosaicRaster::open(text, self, snapshot, origin, crs, 0).await? {
-                Ok(mosaic) => Arc::new(mosaic),
-                Err(gdal) => Arc::new(gdal),
-            });
-        }
-        self.native(GdalRaster::open(&self.pool, snapshot, origin, crs).await?).await
+        self.open_at(snapshot, origin, crs, 0).await
     }
 
-    /// Opens a raster that lies in a mosaic, for its cells only.
-    async fn open_source(
-        &self, snapshot: Arc<Snapshot>, path: &str, crs: Crs, depth: usize,
+    /// Opens a raster that lies so deep inside mosaics: there, for its cells only.
+    async fn open_at(
+        &self, snapshot: Arc<Snapshot>, origin: &str, crs: Option<Crs>, depth: usize,
     ) -> Result<Arc<dyn Raster>, RasterError> {
-        if let Some(text) = self.mosaic(&snapshot, path).await? {
-            if depth > mosaic::MOST_DEPTH {
-                let reason = format!("VRTs are inside VRTs, more than {} deep", mosaic::MOST_DEPTH);
-                return Err(RasterError::Read { origin: redacted(path), reason });
-            }
-            return Ok(match MosaicRaster::open(text, self, snapshot, path, Some(crs), depth).await? {
-                Ok(mosaic) => Arc::new(mosaic),
+        let Some(text) = self.mosaic(&snapshot, origin).await? else {
+            let gdal = GdalRaster::open_as(Role::at(depth), &self.pool, snapshot, origin, crs).await?;
+            return Ok(match CogRaster::over(gdal, &self.blocks).await? {
+                Ok(cog) => Arc::new(cog),
                 Err(gdal) => Arc::new(gdal),
             });
+        };
+        if depth > mosaic::MOST_DEPTH {
+            let reason = format!("VRTs are inside VRTs, more than {} deep", mosaic::MOST_DEPTH);
+            return Err(RasterError::Read { origin: redacted(origin), reason });
         }
-        self.native(GdalRaster::open_as(Role::Source, &self.pool, snapshot, path, Some(crs)).await?).await
+        Ok(match MosaicRaster::open(text, self, snapshot, origin, crs, depth).await? {
+            Ok(mosaic) => Arc::new(mosaic),
+            Err(gdal) => Arc::new(gdal),
+        })
     }
 
     /// The text of a VRT that the reader of mosaics knows all of.
@@ -76,12 +74,5 @@ impl Readers {
             return Ok(None);
         }
         mosaic::Text::read(self, snapshot, origin).await
-    }
-
-    async fn native(&self, gdal: GdalRaster) -> Result<Arc<dyn Raster>, RasterError> {
-        Ok(match CogRaster::over(gdal, &self.blocks).await? {
-            Ok(cog) => Arc::new(cog),
-            Err(gdal) => Arc::new(gdal),
-        })
     }
 }

@@ -8,8 +8,8 @@ use super::decode;
 use super::layout::Layout;
 use super::tiff::{Array, TiffError};
 use super::{BlockKey, Blocks, Level};
-use crate::raster::validity::{by_value, combine, opacity};
-use crate::raster::{BandMask, Level as Size, Mask, MaskKind, Pixels, Profile, ReadRequest, Sample, Samples, Window};
+use crate::raster::validity::{of_window, opacity, zero_or_full};
+use crate::raster::{BandMask, Level as Size, MaskKind, Pixels, Profile, ReadRequest, Sample, Samples, Window};
 use crate::with_sample_type;
 
 /// What a read came to.
@@ -121,34 +121,18 @@ impl WindowRead<'_> {
             return Ok(Outcome::Missing(missing));
         }
         let samples = assembled(&self.level.pixels, &sampling, &bands, &placed);
-        let nodata: Vec<Option<f64>> = bands
-            .iter()
-            .map(|band| {
-                let own = &self.profile.bands[*band];
-                self.request.nodata.or_else(|| own.nodata.filter(|_| own.mask == BandMask::Nodata))
-            })
-            .collect();
-        let values = by_value(&samples, &nodata);
         let shared = match (alpha, mask) {
             (Some(band), _) => {
                 let alpha = assembled(&self.level.pixels, &sampling, &[band], &placed);
                 Some((MaskKind::Alpha, opacity(alpha)))
             }
             (None, Some((layout, placed))) => match assembled(layout, &sampling, &[0], &placed) {
-                Samples::U8(mut mask) => {
-                    for value in &mut mask {
-                        *value = if *value == 0 { 0 } else { 255 };
-                    }
-                    Some((MaskKind::Binary, mask))
-                }
+                Samples::U8(mask) => Some((MaskKind::Binary, zero_or_full(mask))),
                 _ => None,
             },
             (None, None) => None,
         };
-        let mask: Mask = match shared {
-            None => values,
-            Some((kind, mask)) => combine(kind, mask, values, bands.len()),
-        };
+        let mask = of_window(self.profile, self.request, &samples, shared);
         let Window { width, height, .. } = self.request.window;
         Ok(Outcome::Done(Pixels { width, height, bands: bands.len(), samples, mask }))
     }

@@ -102,6 +102,13 @@ pub enum Role {
     },
 }
 
+impl Role {
+    /// Of a raster so deep inside mosaics.
+    pub(super) fn at(depth: usize) -> Self {
+        if depth == 0 { Self::Layer } else { Self::Source }
+    }
+}
+
 /// A raster that GDAL reads.
 #[derive(Debug)]
 pub struct GdalRaster {

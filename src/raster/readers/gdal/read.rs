@@ -7,7 +7,7 @@ use super::dataset::{Opened, reason};
 use super::ffi::{self, FloatWindow, Interleave};
 use super::vrt::Touched;
 use super::vsi;
-use crate::raster::validity::{by_value, combine, opacity};
+use crate::raster::validity::{of_window, opacity, zero_or_full};
 use crate::raster::{
     Band, BandMask, DataType, Decimation, Mask, MaskKind, Pixels, Profile, RasterError, ReadRequest, Sample, Samples,
 };
@@ -37,7 +37,7 @@ fn not_decoded(codec: &str, reason: &str) -> String {
 /// The window of a request in pixels of full resolution, and the size of its own pixels there.
 pub fn in_full(profile: &Profile, request: &ReadRequest) -> (FloatWindow, [f64; 2]) {
     let grid = profile.levels[request.level].decimated(request.decimation);
-    let scale = [ratio(profile.width, grid.width), ratio(profile.height, grid.height)];
+    let scale = profile.scale_of(grid);
     (float_window(request, scale), scale)
 }
 
@@ -131,19 +131,9 @@ impl<'a> WindowRead<'a> {
     }
 
     fn mask(&self, samples: &Samples, coverage: &Coverage) -> GdalResult<Mask> {
-        if self.request.nodata.is_some() {
-            let by_value = self.value_mask(samples, |_| self.request.nodata);
-            return Ok(match coverage.mask(self.request.window, self.scale) {
-                Some(covered) => combine(MaskKind::Binary, covered, by_value, self.request.bands.len()),
-                None => by_value,
-            });
-        }
-        let by_value = self.value_mask(samples, |band| band.nodata.filter(|_| band.mask == BandMask::Nodata));
         let gaps = || coverage.mask(self.request.window, self.scale).map(|mask| (MaskKind::Binary, mask));
-        Ok(match self.shared_mask()?.or_else(gaps) {
-            None => by_value,
-            Some((kind, mask)) => combine(kind, mask, by_value, self.request.bands.len()),
-        })
+        let shared = self.shared_mask()?.or_else(gaps);
+        Ok(of_window(self.profile, self.request, samples, shared))
     }
 
     /// The mask that all bands share, where the file has one.
@@ -157,10 +147,6 @@ impl<'a> WindowRead<'a> {
             BandMask::Dataset => Some((MaskKind::Binary, self.dataset_mask(first)?)),
             BandMask::Nodata | BandMask::AllValid => None,
         })
-    }
-
-    fn value_mask(&self, samples: &Samples, nodata: impl Fn(&Band) -> Option<f64>) -> Mask {
-        by_value(samples, &self.bands().map(nodata).collect::<Vec<_>>())
     }
 
     fn alpha(&self) -> GdalResult<Vec<u8>> {
@@ -182,10 +168,7 @@ impl<'a> WindowRead<'a> {
         let band: RasterBand<'_> = self.opened.dataset().rasterband(index)?;
         let mask_band = band.open_mask_band()?;
         ffi::read_band(&mask_band, self.in_full, ResampleAlg::NearestNeighbour, &mut mask, self.interleave(1, 0))?;
-        for value in &mut mask {
-            *value = if *value == 0 { 0 } else { 255 };
-        }
-        Ok(mask)
+        Ok(zero_or_full(mask))
     }
 
     fn pixel_count(&self) -> usize {

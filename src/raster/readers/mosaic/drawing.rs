@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::canvas::{Covered, Piece, Sheet, Stroke};
 use super::sampling::{Sampling, View};
 use super::vrt::{Description, Origin, Plane, Source};
-use crate::raster::validity::{by_value, combine, opacity};
+use crate::raster::validity::{of_window, opacity, zero_or_full};
 use crate::raster::{
     BandMask, DataType, Decimation, MaskKind, Pixels, Profile, Raster, RasterError, ReadRequest, Samples,
 };
@@ -136,21 +136,13 @@ impl Drawing {
     /// The window, with its validity.
     pub fn finish(self, profile: &Profile, request: &ReadRequest) -> Pixels {
         let samples = self.bands.samples;
-        let nodata = |band: &usize| {
-            let own = &profile.bands[band - 1];
-            request.nodata.or_else(|| own.nodata.filter(|_| own.mask == BandMask::Nodata))
-        };
-        let values = by_value(&samples, &request.bands.iter().map(nodata).collect::<Vec<_>>());
         let shared = match (self.alpha, self.mask, self.covered.and_then(Covered::mask)) {
             (Some(alpha), ..) => Some((MaskKind::Alpha, opacity(alpha.samples))),
-            (None, Some(mask), _) => Some((MaskKind::Binary, zero_or_full(mask.samples))),
+            (None, Some(mask), _) => Some((MaskKind::Binary, zero_or_full(bytes(mask.samples)))),
             (None, None, Some(covered)) => Some((MaskKind::Binary, covered)),
             (None, None, None) => None,
         };
-        let mask = match shared {
-            None => values,
-            Some((kind, mask)) => combine(kind, mask, values, request.bands.len()),
-        };
+        let mask = of_window(profile, request, &samples, shared);
         let window = self.view.window;
         Pixels { width: window.width, height: window.height, bands: request.bands.len(), samples, mask }
     }
@@ -208,10 +200,7 @@ fn place_of(origin: Origin, read: &mut Vec<usize>) -> usize {
     })
 }
 
-fn zero_or_full(samples: Samples) -> Vec<u8> {
-    let Samples::U8(mut mask) = samples else { return Vec::new() };
-    for value in &mut mask {
-        *value = if *value == 0 { 0 } else { 255 };
-    }
-    mask
+/// Of a sheet that holds bytes.
+fn bytes(samples: Samples) -> Vec<u8> {
+    if let Samples::U8(bytes) = samples { bytes } else { Vec::new() }
 }

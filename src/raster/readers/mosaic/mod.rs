@@ -97,16 +97,8 @@ impl MosaicRaster {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let Text { xml, description } = text;
         let is_framed = description.sources.len() > MOST_SHOWN_TO_GDAL || description.asks_for_other_masks();
-        let gdal = match (is_framed, depth) {
-            (true, _) => {
-                let role = frame(&description, &xml, origin);
-                GdalRaster::open_as(role, &readers.pool, Arc::clone(&snapshot), origin, crs.clone()).await?
-            }
-            (false, 0) => GdalRaster::open(&readers.pool, Arc::clone(&snapshot), origin, crs.clone()).await?,
-            (false, _) => {
-                GdalRaster::open_as(Role::Source, &readers.pool, Arc::clone(&snapshot), origin, crs.clone()).await?
-            }
-        };
+        let role = if is_framed { frame(&description, &xml, origin) } else { Role::at(depth) };
+        let gdal = GdalRaster::open_as(role, &readers.pool, Arc::clone(&snapshot), origin, crs.clone()).await?;
         if !agree(&description, gdal.profile(), is_framed) {
             let whole = if is_framed { GdalRaster::open(&readers.pool, snapshot, origin, crs).await? } else { gdal };
             return Ok(Err(whole));
@@ -122,10 +114,7 @@ impl MosaicRaster {
 
     fn view(&self, request: &ReadRequest) -> View {
         let grid = self.profile.levels[request.level].decimated(request.decimation);
-        View {
-            window: request.window,
-            scale: [ratio(self.profile.width, grid.width), ratio(self.profile.height, grid.height)],
-        }
+        View { window: request.window, scale: self.profile.scale_of(grid) }
     }
 
     /// How a window is drawn, or why it can't be.
@@ -208,7 +197,7 @@ impl MosaicRaster {
         let open = async {
             let path = self.mosaic.file(file).path(self.gdal.path());
             let snapshot = Arc::clone(self.gdal.snapshot());
-            Box::pin(self.readers.open_source(snapshot, &path, self.profile.crs.clone(), self.depth + 1)).await
+            Box::pin(self.readers.open_at(snapshot, &path, Some(self.profile.crs.clone()), self.depth + 1)).await
         };
         self.readers.sources.get_or_insert_async(&(self.mosaic.id, file), open).await
     }
@@ -331,9 +320,4 @@ fn with_gaps(pixels: Pixels, covered: Option<Vec<u8>>) -> Pixels {
         by_value => combine(MaskKind::Binary, covered, by_value, pixels.bands),
     };
     Pixels { mask, ..pixels }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
-fn ratio(a: usize, b: usize) -> f64 {
-    a as f64 / b as f64
 }

@@ -126,11 +126,7 @@ impl<'a> Parser<'a> {
                         self.keep(draft, plane, order, first)?;
                         order += 1;
                     }
-                    "Overview" => {
-                        self.found.has_overviews = true;
-                        self.skip(&tag)?;
-                    }
-                    name if OF_BANDS.contains(&name) => self.skip(&tag)?,
+                    name if name == "Overview" || OF_BANDS.contains(&name) => self.skip(&tag)?,
                     _ => return None,
                 },
                 Event::Empty(tag) => self.pass(&tag, &OF_BANDS)?,

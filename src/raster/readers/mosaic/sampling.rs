@@ -1,16 +1,13 @@
 //! Which pixels of a file become which pixels of a window: always the one under the centre.
 
 use super::vrt::{Edges, Source};
-use crate::raster::{Level, Profile, Window};
+use crate::raster::{Level, Profile, Window, power_of_two_up_to};
 
 /// GDAL forgives a source that reaches this far into a pixel.
 const TOLERANCE_PX: f64 = 1e-3;
 
 /// A position this close below a whole pixel is on it.
 const EPSILON_PX: f64 = 1e-10;
-
-/// An overview may be this much coarser than what is asked for.
-const LEVEL_TOLERANCE: f64 = 1.01;
 
 /// More pixels than these are not read to pick a few of them: the file is read decimated.
 const MOST_PIXELS: usize = 1 << 20;
@@ -74,7 +71,7 @@ impl Sampling {
             length(source.from) / length(source.to)
         });
         let px = [view.scale[0] * stretch[0], view.scale[1] * stretch[1]];
-        let level = level_for(file, px);
+        let level = file.level_for(px);
         let exact = Self::at(view, source, file, stretch, level, 1)?;
         if exact.cols.count.saturating_mul(exact.rows.count) <= MOST_PIXELS {
             return Some(exact);
@@ -139,20 +136,6 @@ impl Line {
             picks: if in_order { None } else { Some(relative()) },
         })
     }
-}
-
-/// The coarsest level that is not coarser than pixels of this size.
-fn level_for(file: &Profile, px: [f64; 2]) -> usize {
-    let fits = |level: &usize| {
-        let [x, y] = file.level_scale(*level);
-        x <= px[0] * LEVEL_TOLERANCE && y <= px[1] * LEVEL_TOLERANCE
-    };
-    (1..file.levels.len()).rev().find(fits).unwrap_or(0)
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 30")]
-fn power_of_two_up_to(value: f64) -> usize {
-    1 << (value.max(1.0).log2().floor().min(30.0) as u32)
 }
 
 /// A whole position as an index, 0 to `most`.

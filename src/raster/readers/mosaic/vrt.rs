@@ -16,8 +16,6 @@ pub struct Description {
     pub values: Vec<Values>,
     /// Whether there is a mask band.
     pub has_mask: bool,
-    /// Whether there are overviews of its own.
-    pub has_overviews: bool,
     /// Where the sources are in the text.
     pub spans: Vec<std::ops::Range<usize>>,
 }
