@@ -37,6 +37,18 @@ struct Inner {
     name: String,
     authority: Option<String>,
     kind: CrsKind,
+    unit: Unit,
+}
+
+/// What its axes count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Metres.
+    Metre,
+    /// Degrees.
+    Degree,
+    /// Feet, grads, anything else.
+    Other,
 }
 
 /// Why a CRS or a transform can't be had.
@@ -82,7 +94,7 @@ impl Crs {
         let authority = srs.authority().ok().or_else(|| identified(srs));
         let kind = kind_of(srs, authority.as_deref());
         let name = srs.name().unwrap_or_else(|| "unnamed".to_owned());
-        Ok(Self(Arc::new(Inner { wkt, name, authority, kind })))
+        Ok(Self(Arc::new(Inner { wkt, name, authority, kind, unit: unit_of(srs) })))
     }
 
     /// Longitude and latitude in degrees, WGS 84.
@@ -126,6 +138,12 @@ impl Crs {
     #[must_use]
     pub fn kind(&self) -> CrsKind {
         self.0.kind
+    }
+
+    /// The unit of its axes.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        self.0.unit
     }
 
     /// The distance in x after which the world repeats, in CRS units, where it does.
@@ -203,13 +221,24 @@ fn kind_of(srs: &SpatialRef, authority: Option<&str>) -> CrsKind {
             copy == known
         })
     };
-    let in_degrees = || (srs.angular_units().to_degrees() - 1.0).abs() < 1e-9;
-    if srs.is_geographic() && in_degrees() {
-        if same_as(4326) { CrsKind::Wgs84 } else { CrsKind::LonLat }
-    } else if srs.is_projected() && same_as(3857) {
+    // Two codes of EPSG's are never the same system.
+    let is_coded = authority.is_some_and(|authority| authority.starts_with("EPSG:"));
+    if unit_of(srs) == Unit::Degree {
+        if !is_coded && same_as(4326) { CrsKind::Wgs84 } else { CrsKind::LonLat }
+    } else if !is_coded && srs.is_projected() && same_as(3857) {
         CrsKind::WebMercator
     } else {
         CrsKind::Other
+    }
+}
+
+fn unit_of(srs: &SpatialRef) -> Unit {
+    if srs.is_geographic() && (srs.angular_units().to_degrees() - 1.0).abs() < 1e-9 {
+        Unit::Degree
+    } else if srs.is_projected() && (srs.linear_units() - 1.0).abs() < 1e-12 {
+        Unit::Metre
+    } else {
+        Unit::Other
     }
 }
 
@@ -228,6 +257,16 @@ mod tests {
     #[case("EPSG:3031", CrsKind::Other)]
     fn a_crs_is_recognised(#[case] definition: &str, #[case] kind: CrsKind) {
         assert_eq!(Crs::parse(definition).unwrap().kind(), kind);
+    }
+
+    #[rstest]
+    #[case("EPSG:32632", Unit::Metre)]
+    #[case("EPSG:3857", Unit::Metre)]
+    #[case("EPSG:4326", Unit::Degree)]
+    #[case("EPSG:2263", Unit::Other)] // US survey feet
+    #[case("EPSG:4807", Unit::Other)] // grads, from Paris
+    fn the_unit_of_the_axes_is_known(#[case] definition: &str, #[case] unit: Unit) {
+        assert_eq!(Crs::parse(definition).unwrap().unit(), unit);
     }
 
     #[test]

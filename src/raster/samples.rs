@@ -36,6 +36,12 @@ impl DataType {
         !matches!(self, Self::F32 | Self::F64)
     }
 
+    /// Whether a cell can hold a value as it is; of floats, rounded.
+    #[must_use]
+    pub fn holds(self, value: f64) -> bool {
+        !self.is_integer() || with_sample_type!(self, T => T::from_f64(value).to_f64() == value)
+    }
+
     /// numpy's type string, little-endian.
     #[must_use]
     pub fn numpy(self) -> &'static str {

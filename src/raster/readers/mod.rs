@@ -4,6 +4,7 @@ mod bytes;
 mod cog;
 pub mod gdal;
 mod mosaic;
+mod tiff;
 
 use std::sync::Arc;
 

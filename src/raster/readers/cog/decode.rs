@@ -2,10 +2,6 @@
 //! the layout says, and never grows.
 
 use std::cell::RefCell;
-use std::io::Read;
-
-use ruzstd::decoding::errors::FrameDecoderError;
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::layout::{Cells, Codec, Layout, Predictor};
 use super::pictures::{self, Shape};
@@ -91,22 +87,13 @@ pub fn inflate(raw: &[u8], out: &mut [u8]) -> Result<usize, Damaged> {
 
 /// Decompresses a frame of ZSTD; how many bytes it had. What it says of its own size is not believed.
 pub fn zstd(raw: &[u8], out: &mut [u8]) -> Result<usize, Damaged> {
-    let damaged = |error: FrameDecoderError| Damaged(error.to_string());
-    let mut input = raw;
-    let mut decoder = FrameDecoder::new();
-    decoder.init(&mut input).map_err(damaged)?;
-    // One byte more than there may be tells whether there are more.
-    decoder.decode_blocks(&mut input, BlockDecodingStrategy::UptoBytes(out.len() + 1)).map_err(damaged)?;
-    if !decoder.is_finished() || decoder.can_collect() > out.len() {
-        return Err(Damaged(format!("it has more than {} bytes", out.len())));
+    thread_local! {
+        static DECODER: RefCell<zstd_safe::DCtx<'static>> = RefCell::new(zstd_safe::DCtx::create());
     }
-    let length = decoder.read(out).map_err(|error| Damaged(error.to_string()))?;
-    match decoder.get_checksum_from_data() {
-        Some(checksum) if decoder.get_calculated_checksum() != Some(checksum) => {
-            Err(Damaged("its checksum is another".to_owned()))
-        }
-        _ => Ok(length),
-    }
+    let damaged = |code| Damaged(zstd_safe::get_error_name(code).to_owned());
+    // What follows the frame is nobody's.
+    let length = zstd_safe::find_frame_compressed_size(raw).map_err(damaged)?;
+    DECODER.with_borrow_mut(|decoder| decoder.decompress(out, &raw[..length])).map_err(damaged)
 }
 
 /// Decompresses LZW; how many bytes there were.
@@ -137,9 +124,9 @@ fn unpacked(bytes: &[u8], width: usize, rows: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::super::super::bytes::{ByteSource, Need};
-    use super::super::tiff::{Endian, Tiff};
     use super::*;
     use crate::each_samples;
+    use crate::raster::readers::tiff::{Endian, Tiff};
     use bytes::Bytes;
     use rstest::rstest;
 
@@ -170,7 +157,7 @@ mod tests {
         let file = File(fixture(&format!("{name}.tif")));
         let tiff = Tiff::read(&file).unwrap();
         let layout = Layout::of(&tiff.directories[0], tiff.endian).unwrap();
-        let number = |array: super::super::tiff::Array, endian: Endian| array.get(&file, endian, 0).unwrap();
+        let number = |array: crate::raster::readers::tiff::Array, endian: Endian| array.get(&file, endian, 0).unwrap();
         let (offset, count) = (number(layout.offsets, tiff.endian), number(layout.counts, tiff.endian));
         let raw = file.bytes(offset..offset + count).unwrap();
         (layout, raw)

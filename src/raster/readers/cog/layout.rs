@@ -1,6 +1,6 @@
 //! How the blocks of one picture of a TIFF lie in the file, and what they are made of.
 
-use super::tiff::{Array, Directory, Endian};
+use super::super::tiff::{Array, Directory, Endian};
 use crate::raster::DataType;
 
 /// A larger block is left to GDAL, which has its own ways with strips.

@@ -12,7 +12,6 @@ mod parts;
 mod pictures;
 mod predictor;
 mod read;
-mod tiff;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,10 +21,10 @@ use quick_cache::sync::Cache;
 
 use layout::Layout;
 use read::{Outcome, WindowRead};
-use tiff::{Tiff, TiffError};
 
 use super::bytes::{Available, Content, Need};
 use super::gdal::GdalRaster;
+use super::tiff::{Directory, Tiff, TiffError};
 use crate::raster::{
     Band, BandMask, DataType, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples, Window,
 };
@@ -296,7 +295,7 @@ fn level(profile: &Profile, tiff: &Tiff, index: usize) -> Option<Level> {
     let size = profile.levels[index];
     let find = |mask: bool| {
         let kind = if mask { MASK } else { 0 } | if index > 0 { REDUCED } else { 0 };
-        let fits = |directory: &&tiff::Directory| {
+        let fits = |directory: &&Directory| {
             directory.subfile & (MASK | REDUCED) == kind
                 && (directory.width, directory.height) == (size.width as u64, size.height as u64)
         };

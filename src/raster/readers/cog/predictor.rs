@@ -2,8 +2,8 @@
 //!
 //! Rows are independent. The loops are written so that the compiler keeps sums in registers and uses vectors.
 
+use super::super::tiff::Endian;
 use super::layout::Predictor;
-use super::tiff::Endian;
 use crate::raster::Sample;
 
 /// A cell as it is in the file: plain bytes, which codecs write in place.

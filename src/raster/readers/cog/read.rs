@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::bytes::{Available, ByteSource, Need};
+use super::super::tiff::{Array, TiffError};
 use super::decode;
 use super::layout::Layout;
-use super::tiff::{Array, TiffError};
 use super::{BlockKey, Blocks, Level};
 use crate::raster::validity::{of_window, opacity, zero_or_full};
 use crate::raster::{BandMask, Level as Size, MaskKind, Pixels, Profile, ReadRequest, Sample, Samples, Window};

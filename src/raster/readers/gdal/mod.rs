@@ -12,6 +12,7 @@ mod files;
 mod profile;
 mod read;
 mod source;
+mod tags;
 mod vrt;
 mod vsi;
 

@@ -11,6 +11,7 @@ use gdal::raster::{ColorInterpretation, GdalDataType, RasterBand};
 use super::Role;
 use super::dataset::{Opened, reason};
 use super::files::Files;
+use super::tags::Tags;
 use super::{coverage, ffi, vrt, vsi};
 use crate::geo::{Affine, Crs};
 use crate::raster::{Band, BandMask, DataType, Level, LonLatBounds, Profile, RasterError, Rgba};
@@ -18,10 +19,15 @@ use crate::raster::{Band, BandMask, DataType, Level, LonLatBounds, Profile, Rast
 /// Describes an open dataset, and names its files; `crs` overrides its own.
 pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>, role: &Role) -> Result<(Profile, Files), RasterError> {
     let dataset = opened.dataset();
-    let crs = match crs {
+    let path = opened.dataset().description().unwrap_or_default();
+    let beyond = if let Role::Frame { files, .. } = role { files.as_slice() } else { &[] };
+    let is_alone = is_tiff_alone(&path, opened);
+    let tags = if is_alone { Tags::of(&path) } else { None };
+    let crs = match crs.or_else(|| coded_crs(tags?)) {
         Some(crs) => crs,
         None => own_crs(origin, opened)?,
     };
+    let all = if is_alone { vec![path.clone()] } else { files(&path, opened, beyond) };
     let (width, height) = dataset.raster_size();
     let (geotransform, bounds) = match role {
         Role::Source => (Affine([0.0, 1.0, 0.0, 0.0, 0.0, 1.0]), LonLatBounds::WORLD),
@@ -33,9 +39,6 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>, role: &Role) -> Resul
     let read_error =
         |error: gdal::errors::GdalError| RasterError::Open { origin: origin.to_owned(), reason: reason(&error) };
     let bands: Vec<RasterBand<'_>> = dataset.rasterbands().collect::<Result<_, _>>().map_err(read_error)?;
-    let path = opened.dataset().description().unwrap_or_default();
-    let beyond = if let Role::Frame { files, .. } = role { files.as_slice() } else { &[] };
-    let all = files(&path, opened, beyond);
     let paths: Vec<PathBuf> = all.iter().filter(|file| vsi::is_file(file)).map(PathBuf::from).collect();
     let files = Files::new(paths);
     let profile = Profile {
@@ -48,7 +51,7 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>, role: &Role) -> Resul
         width,
         height,
         levels: levels(&bands, width, height),
-        bands: describe_all(&bands).map_err(read_error)?,
+        bands: describe_all(&bands, tags.is_none_or(|tags| tags.has_units)).map_err(read_error)?,
         source_decimation: match role {
             Role::Layer => source_decimation_now(&path, opened),
             Role::Frame { .. } => OnceLock::new(),
@@ -69,6 +72,25 @@ fn own_geotransform(origin: &str, opened: &Opened) -> Result<Affine, RasterError
     let geotransform = Affine(opened.dataset().geo_transform().map_err(|_| no_geotransform())?);
     geotransform.inverse().ok_or_else(no_geotransform)?;
     Ok(geotransform)
+}
+
+/// Whether it is a TIFF, and nothing beside it belongs to it. GDAL knows that too, but looks its CRS up to say so.
+fn is_tiff_alone(path: &str, opened: &Opened) -> bool {
+    /// What GDAL's driver takes for a part of a TIFF, behind its name and in the place of its extension.
+    const BEHIND: [&str; 3] = [".aux.xml", ".ovr", ".msk"];
+    const INSTEAD: [&str; 7] = [".aux", ".rrd", ".tab", ".tfw", ".tifw", ".tiffw", ".wld"];
+    let is_tiff = matches!(opened, Opened::Plain(dataset) if dataset.driver().short_name() == "GTiff");
+    let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+    let behind = BEHIND.iter().map(|end| (path, end));
+    let mut beside = behind.chain(INSTEAD.iter().map(|end| (stem, end)));
+    let is_there = |name: &str, end: &str| vsi::stat(&format!("{name}{end}")).is_some();
+    is_tiff && !beside.any(|(name, end)| is_there(name, end) || is_there(name, &end.to_uppercase()))
+}
+
+/// The CRS of a GeoTIFF that names it by a code alone, of the kind that the file says.
+fn coded_crs(tags: Tags) -> Option<Crs> {
+    let coded = tags.crs?;
+    Crs::parse(&format!("EPSG:{}", coded.code)).ok().filter(|crs| crs.unit() == coded.unit)
 }
 
 fn own_crs(origin: &str, opened: &Opened) -> Result<Crs, RasterError> {
@@ -114,9 +136,9 @@ pub fn source_decimation(path: &str) -> usize {
     factor().unwrap_or(1)
 }
 
-fn describe_all(bands: &[RasterBand<'_>]) -> gdal::errors::Result<Vec<Band>> {
+fn describe_all(bands: &[RasterBand<'_>], have_units: bool) -> gdal::errors::Result<Vec<Band>> {
     let has_alpha = bands.iter().any(is_alpha);
-    bands.iter().map(|band| describe(band, has_alpha)).collect()
+    bands.iter().map(|band| describe(band, has_alpha, have_units)).collect()
 }
 
 fn is_alpha(band: &RasterBand<'_>) -> bool {
@@ -124,7 +146,7 @@ fn is_alpha(band: &RasterBand<'_>) -> bool {
 }
 
 /// GDAL speaks of an alpha mask only where there are 2 or 4 bands; an alpha band means the same behind any number.
-fn describe(band: &RasterBand<'_>, has_alpha: bool) -> gdal::errors::Result<Band> {
+fn describe(band: &RasterBand<'_>, has_alpha: bool, may_have_unit: bool) -> gdal::errors::Result<Band> {
     let flags = band.mask_flags()?;
     let nodata = nodata(band);
     let mask = if flags.is_alpha() || (has_alpha && flags.is_all_valid() && !is_alpha(band)) {
@@ -145,7 +167,7 @@ fn describe(band: &RasterBand<'_>, has_alpha: bool) -> gdal::errors::Result<Band
         is_alpha: is_alpha(band),
         color_interpretation: interpretation.name().to_lowercase(),
         description: band.description().unwrap_or_default(),
-        unit: Some(band.unit()).filter(|unit| !unit.is_empty()),
+        unit: may_have_unit.then(|| band.unit()).filter(|unit| !unit.is_empty()),
         scale: band.scale().unwrap_or(1.0),
         offset: band.offset().unwrap_or(0.0),
         color_table: color_table(band),

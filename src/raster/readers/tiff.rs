@@ -4,7 +4,7 @@
 //! are followed only so far. Arrays of blocks are not read here but one entry at a time, when a block is needed: those of
 //! a large raster are longer than its header.
 
-use super::super::bytes::{ByteSource, Need};
+use super::bytes::{ByteSource, Need};
 
 /// Directories that are looked at: full resolution, overviews, and their masks.
 const MOST_DIRECTORIES: usize = 64;
@@ -18,11 +18,15 @@ const MOST_VALUES: u64 = 4096;
 /// Bytes of the JPEG tables of a directory.
 const MOST_TABLE_BYTES: u64 = 64 << 10;
 
+/// Bytes of GDAL's metadata that are looked at.
+pub const MOST_METADATA_BYTES: u64 = 64 << 10;
+
 /// Types of values: whole numbers without a sign, and bytes that mean what the tag says.
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
 const LONG8: u16 = 16;
 const BYTE: u16 = 1;
+const ASCII: u16 = 2;
 const UNDEFINED: u16 = 7;
 
 /// What a directory has that does not say what its cells stand for: the standard knows no default.
@@ -81,6 +85,10 @@ pub struct Directory {
     pub jpeg_tables: Vec<u8>,
     /// The parameters of LERC.
     pub lerc: Vec<u16>,
+    /// Its `GeoKeys`; none where it has none.
+    pub geo_keys: Vec<u16>,
+    /// What GDAL wrote of it, in XML; cut off where it is very long.
+    pub gdal_metadata: Vec<u8>,
 }
 
 /// An array of whole numbers somewhere in the file.
@@ -231,6 +239,8 @@ impl<S: ByteSource> Fields<'_, S> {
             counts: array(counts)?,
             jpeg_tables: self.tables()?,
             lerc: self.small_values(50674, 0)?,
+            geo_keys: self.small_values(34735, 0)?,
+            gdal_metadata: self.bytes(42112, &[ASCII], MOST_METADATA_BYTES)?,
         })
     }
 
@@ -282,10 +292,16 @@ impl<S: ByteSource> Fields<'_, S> {
     }
 
     fn tables(&self) -> Result<Vec<u8>, TiffError> {
-        let Some(array) = self.values(347, &[BYTE, UNDEFINED])? else { return Ok(Vec::new()) };
-        if array.count > MOST_TABLE_BYTES {
+        let bytes = self.bytes(347, &[BYTE, UNDEFINED], MOST_TABLE_BYTES + 1)?;
+        if bytes.len() as u64 > MOST_TABLE_BYTES {
             return Err(TiffError::Malformed("the JPEG tables are too long"));
         }
-        Ok(self.source.bytes(span(array.offset, array.count)?)?.to_vec())
+        Ok(bytes)
+    }
+
+    /// The first bytes of a tag, at most so many; none when it is not there.
+    fn bytes(&self, tag: u16, kinds: &[u16], most: u64) -> Result<Vec<u8>, TiffError> {
+        let Some(array) = self.values(tag, kinds)? else { return Ok(Vec::new()) };
+        Ok(self.source.bytes(span(array.offset, array.count.min(most))?)?.to_vec())
     }
 }
