@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use tokio::sync::OnceCell;
 
 use crate::color::Colormap;
-use crate::config::{LayerConfig, LayersFile};
+use crate::config::{LayerConfig, LayersFile, OverlayConfig};
 use crate::geo::lon_lat_to_mercator;
 use crate::raster::readers::Readers;
 use crate::raster::{Decimation, Profile, Raster, RasterError, ReadRequest, Window};
@@ -25,6 +25,7 @@ const RANGES_PER_LAYER: usize = 256;
 /// Every layer, in the order of the configuration.
 pub struct Catalog {
     layers: IndexMap<String, Arc<Layer>>,
+    overlays: IndexMap<String, OverlayConfig>,
 }
 
 /// One layer; its raster is opened on first use, again after a failure, and anew when its source has changed.
@@ -77,13 +78,24 @@ impl Catalog {
             let (readers, storage) = (readers.clone(), storage.clone());
             (id.clone(), Arc::new(Layer { id, config, readers, storage, recheck, current: RwLock::default() }))
         };
-        Self { layers: file.layers.into_iter().map(layer).collect() }
+        Self { layers: file.layers.into_iter().map(layer).collect(), overlays: file.overlays }
     }
 
     /// A layer by name.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Arc<Layer>> {
         self.layers.get(id)
+    }
+
+    /// An overlay by name.
+    #[must_use]
+    pub fn overlay(&self, name: &str) -> Option<&OverlayConfig> {
+        self.overlays.get(name)
+    }
+
+    /// All overlays in order.
+    pub fn overlays(&self) -> impl Iterator<Item = (&String, &OverlayConfig)> {
+        self.overlays.iter()
     }
 
     /// All layers in order.

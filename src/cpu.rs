@@ -1,22 +1,60 @@
-//! The one door to the processors: a queue, and as many threads as there are cores.
+//! The one door to the processors: a queue for those who wait, one for the long work, and as many threads as there
+//! are cores.
 //!
 //! Decoding, warping, encoding and every GDAL call go through it; nothing else blocks. The threads live as
 //! long as the pool, so that what GDAL ties to a thread (open datasets, PROJ transforms) is reused.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
 /// A job that a worker runs.
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Worker threads behind a queue; cheap to clone.
+/// After so many urgent jobs a patient one has its turn, however many urgent ones still wait: tiles that never end must
+/// not keep an analysis for ever.
+const URGENT_IN_A_ROW: u32 = 8;
+
+/// How soon a job should run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody looks at an empty place on a map.
+    Urgent,
+    /// A piece of an analysis: a millisecond or so, when nothing urgent waits.
+    Patient,
+}
+
+/// Worker threads behind the queues; cheap to clone. They end when the last clone does.
 #[derive(Debug, Clone)]
 pub struct CpuPool {
-    queue: mpsc::Sender<Job>,
+    door: Arc<Door>,
+    urgency: Urgency,
+}
+
+/// The clones of a pool hold it; when the last is gone, the queues close.
+#[derive(Debug)]
+struct Door {
+    queues: Arc<Queues>,
     threads: usize,
+}
+
+/// What waits, and who is told of it.
+#[derive(Debug, Default)]
+struct Queues {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    urgent: VecDeque<Job>,
+    patient: VecDeque<Job>,
+    /// Urgent jobs that were taken since a patient one was.
+    urgent_in_a_row: u32,
+    is_closed: bool,
 }
 
 /// Why a job gave no result.
@@ -40,22 +78,30 @@ impl CpuPool {
     /// When the system gives no thread.
     pub fn new(threads: usize, prepare: fn()) -> std::io::Result<Self> {
         let threads = threads.max(1);
-        let (queue, jobs) = mpsc::channel::<Job>();
-        let jobs = Arc::new(Mutex::new(jobs));
+        let queues = Arc::new(Queues::default());
+        let door = Arc::new(Door { queues: Arc::clone(&queues), threads });
         for index in 0..threads {
-            let jobs = Arc::clone(&jobs);
+            let queues = Arc::clone(&queues);
             std::thread::Builder::new().name(format!("cpu-{index}")).spawn(move || {
                 prepare();
-                work(&jobs);
+                while let Some(job) = queues.next() {
+                    job();
+                }
             })?;
         }
-        Ok(Self { queue, threads })
+        Ok(Self { door, urgency: Urgency::Urgent })
+    }
+
+    /// The same workers, for jobs that let urgent ones pass.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        Self { door: Arc::clone(&self.door), urgency: Urgency::Patient }
     }
 
     /// How many jobs run at once.
     #[must_use]
     pub fn threads(&self) -> usize {
-        self.threads
+        self.door.threads
     }
 
     /// Runs the job on a worker, when its turn comes. A caller that gives up while it waits costs nothing; one that gives
@@ -78,7 +124,7 @@ impl CpuPool {
             let outcome = catch_unwind(AssertUnwindSafe(job)).map_err(|panic| panic_message(panic.as_ref()));
             let _ = answer.send(outcome);
         };
-        self.queue.send(Box::new(job)).map_err(|_| CpuError::Stopped)?;
+        self.door.queues.push(self.urgency, Box::new(job));
         match result.await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(message)) => Err(CpuError::Panicked { message }),
@@ -87,11 +133,58 @@ impl CpuPool {
     }
 }
 
-fn work(jobs: &Mutex<mpsc::Receiver<Job>>) {
-    loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else { return };
-        job();
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.queues.lock().is_closed = true;
+        self.queues.changed.notify_all();
+    }
+}
+
+impl Queues {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, urgency: Urgency, job: Job) {
+        let mut waiting = self.lock();
+        match urgency {
+            Urgency::Urgent => waiting.urgent.push_back(job),
+            Urgency::Patient => waiting.patient.push_back(job),
+        }
+        drop(waiting);
+        self.changed.notify_one();
+    }
+
+    /// The next job, as soon as there is one; `None` when there will be none.
+    fn next(&self) -> Option<Job> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(job) = waiting.take() {
+                return Some(job);
+            }
+            if waiting.is_closed {
+                return None;
+            }
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Waiting {
+    fn take(&mut self) -> Option<Job> {
+        let is_patients_turn = self.urgent.is_empty() || self.urgent_in_a_row >= URGENT_IN_A_ROW;
+        if let Some(job) = is_patients_turn.then(|| self.patient.pop_front()).flatten() {
+            self.urgent_in_a_row = 0;
+            return Some(job);
+        }
+        self.urgent_in_a_row = self.urgent_in_a_row.saturating_add(1);
+        self.urgent.pop_front()
+    }
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} urgent, {} patient", self.urgent.len(), self.patient.len())
     }
 }
 
@@ -158,5 +251,74 @@ mod tests {
         let error = pool.run(|| -> u8 { panic!("broken {}", 7) }).await.unwrap_err();
         assert_eq!(error, CpuError::Panicked { message: "broken 7".to_owned() });
         assert_eq!(pool.run(|| 5).await, Ok(5));
+    }
+
+    /// The order in which one worker takes jobs that came while it was busy.
+    async fn order_of(jobs: &[(Urgency, &'static str)]) -> Vec<&'static str> {
+        let pool = CpuPool::new(1, || ()).unwrap();
+        let (patient, order) = (pool.patient(), Arc::new(Mutex::new(Vec::new())));
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.run(move || wait.recv().unwrap()).await }
+        });
+        while !pool.door.queues.lock().urgent.is_empty() || pool.door.queues.lock().urgent_in_a_row == 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut handles = Vec::new();
+        for (urgency, name) in jobs.iter().copied() {
+            let (pool, order) =
+                (if urgency == Urgency::Urgent { pool.clone() } else { patient.clone() }, order.clone());
+            let mut job = Box::pin(async move { pool.run(move || order.lock().unwrap().push(name)).await });
+            // Polled once it is in the queue.
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(job.as_mut().poll(&mut context).is_pending());
+            handles.push(job);
+        }
+        go.send(()).unwrap();
+        for handle in handles {
+            handle.await.unwrap();
+        }
+        busy.await.unwrap().unwrap();
+        std::mem::take(&mut order.lock().unwrap())
+    }
+
+    #[tokio::test]
+    async fn patient_jobs_let_urgent_ones_pass() {
+        use Urgency::{Patient, Urgent};
+        let order = order_of(&[(Patient, "p1"), (Urgent, "u1"), (Patient, "p2"), (Urgent, "u2")]).await;
+        assert_eq!(order, ["u1", "u2", "p1", "p2"]);
+    }
+
+    #[tokio::test]
+    async fn a_patient_job_has_its_turn_among_many_urgent_ones() {
+        let mut jobs = vec![(Urgency::Patient, "p")];
+        jobs.extend([(Urgency::Urgent, "u"); 20]);
+        let order = order_of(&jobs).await;
+        let place = order.iter().position(|name| *name == "p").unwrap();
+        assert!(place <= URGENT_IN_A_ROW as usize, "{order:?}");
+    }
+
+    #[test]
+    fn the_workers_end_with_the_last_clone() {
+        static ENDED: AtomicUsize = AtomicUsize::new(0);
+        struct Ends;
+        impl Drop for Ends {
+            fn drop(&mut self) {
+                ENDED.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        thread_local!(static HELD: Ends = const { Ends });
+        let pool = CpuPool::new(3, || HELD.with(|_| ())).unwrap();
+        let patient = pool.patient();
+        drop(pool);
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(ENDED.load(Ordering::SeqCst), 0);
+        drop(patient);
+        let start = std::time::Instant::now();
+        while ENDED.load(Ordering::SeqCst) < 3 {
+            assert!(start.elapsed() < Duration::from_secs(5));
+            std::thread::yield_now();
+        }
     }
 }

@@ -16,3 +16,4 @@ pub mod raster;
 pub mod render;
 pub mod storage;
 pub mod warp;
+pub mod zonal;

@@ -1,15 +1,11 @@
 //! `cogwheel info LAYER|PATH`.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use clap::Args;
 
 use super::{CliError, Setup, say};
 use crate::catalog::OpenLayer;
-use crate::config::{ConfigError, LayerConfig};
 use crate::http::layer_document;
-use crate::storage::{Access, Policy, Storage, redacted};
+use crate::storage::redacted;
 
 /// Arguments of `info`.
 #[derive(Debug, Args)]
@@ -22,7 +18,7 @@ pub struct InfoArgs {
 }
 
 pub async fn run(setup: &Setup, args: InfoArgs) -> Result<(), CliError> {
-    let layer = find(setup, &args.target).await?;
+    let layer = setup.layer_or_raster(&args.target).await?;
     if args.json {
         let document = layer_document(&layer).await?;
         say(&format!("{document:#}"));
@@ -30,23 +26,6 @@ pub async fn run(setup: &Setup, args: InfoArgs) -> Result<(), CliError> {
         say(&describe(&layer));
     }
     Ok(())
-}
-
-/// A configured layer by that name, else the raster at that path.
-async fn find(setup: &Setup, target: &str) -> Result<Arc<OpenLayer>, CliError> {
-    match setup.layer(target).await {
-        Err(why @ (CliError::NoLayer(_) | CliError::Config(ConfigError::Missing { .. }))) => {
-            if !target.contains("://") && !Path::new(target).exists() {
-                return Err(CliError::Nothing { target: target.to_owned(), why: Box::new(why) });
-            }
-            // Whoever types it allows it, and what lies beside it.
-            let storage = Storage::new(setup.settings.storage(), Policy::of_sources([target]));
-            let raster = setup.readers.open(storage.snapshot(Access::default()), target, None).await?;
-            let config = LayerConfig { source: target.to_owned(), ..LayerConfig::default() };
-            Ok(Arc::new(OpenLayer::new(target.to_owned(), config, raster)))
-        }
-        other => other,
-    }
 }
 
 fn describe(layer: &OpenLayer) -> String {

@@ -4,8 +4,10 @@ mod info;
 mod layers;
 mod serve;
 mod tile;
+mod zonal;
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,12 +15,14 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::catalog::{Catalog, OpenLayer};
-use crate::config::{self, ConfigError, LayersFile, ServerSettings};
+use crate::config::{self, ConfigError, LayerConfig, LayersFile, ServerSettings};
 use crate::cpu::CpuPool;
 use crate::raster::RasterError;
 use crate::raster::readers::{Readers, gdal};
 use crate::render::RenderError;
 use crate::render::options::BadParameter;
+use crate::storage::Policy;
+use crate::zonal::ZonalError;
 
 /// Something that the operating system or the data refused.
 const EXIT_FAILED: u8 = 1;
@@ -51,6 +55,9 @@ enum Command {
     Tile(tile::TileArgs),
     /// Describe a layer, or a raster by its path
     Info(info::InfoArgs),
+    /// Analyse a layer, or a raster by its path, under the features of a GeoJSON file
+    #[command(subcommand)]
+    Zonal(zonal::ZonalCommand),
     /// List the layers and whether they can be opened
     Layers(layers::LayersArgs),
 }
@@ -72,6 +79,10 @@ enum CliError {
     Raster(#[from] RasterError),
     #[error(transparent)]
     Render(#[from] RenderError),
+    #[error(transparent)]
+    Zonal(#[from] ZonalError),
+    #[error("{failed} of {all} features have no answer; their lines say why")]
+    Features { failed: usize, all: usize },
     #[error("{what}: {source}")]
     Io { what: String, source: std::io::Error },
     #[error("{count} of the layers cannot be opened")]
@@ -91,9 +102,14 @@ impl CliError {
             Self::Config(_) | Self::NoLayer(_) | Self::Nothing { .. } | Self::Parameter(_) | Self::Tile(_) => {
                 EXIT_USAGE
             }
-            Self::Raster(_) | Self::Render(_) | Self::Io { .. } | Self::BrokenLayers { .. } | Self::Lambda(_) => {
-                EXIT_FAILED
-            }
+            Self::Zonal(ZonalError::Parameter(_) | ZonalError::Shape(_)) => EXIT_USAGE,
+            Self::Raster(_)
+            | Self::Render(_)
+            | Self::Zonal(_)
+            | Self::Features { .. }
+            | Self::Io { .. }
+            | Self::BrokenLayers { .. }
+            | Self::Lambda(_) => EXIT_FAILED,
         }
     }
 }
@@ -134,7 +150,9 @@ fn parse() -> Cli {
 fn run(command: Command, layers_file: Option<String>) -> Result<(), CliError> {
     let settings = match &command {
         Command::Serve(settings) => settings.clone(),
-        Command::Tile(_) | Command::Info(_) | Command::Layers(_) => ServerSettings::from_environment(),
+        Command::Tile(_) | Command::Info(_) | Command::Layers(_) | Command::Zonal(_) => {
+            ServerSettings::from_environment()
+        }
     };
     let cache = settings.block_cache();
     gdal::configure(cache.gdal_mb);
@@ -153,6 +171,7 @@ fn run(command: Command, layers_file: Option<String>) -> Result<(), CliError> {
             Command::Tile(args) => tile::run(&setup, args).await,
             Command::Info(args) => info::run(&setup, args).await,
             Command::Layers(args) => layers::run(&setup, args).await,
+            Command::Zonal(command) => zonal::run(setup, command).await,
         }
     })
 }
@@ -171,6 +190,31 @@ impl Setup {
         Ok(Catalog::new(file, &self.readers, self.settings.storage(), self.settings.recheck()))
     }
 
+    /// The layers of the configuration if one of them has that name, else a catalogue of the raster at that path.
+    async fn catalog_with(&self, target: &str) -> Result<Catalog, CliError> {
+        let why = match self.catalog().await {
+            Ok(catalog) if catalog.get(target).is_some() => return Ok(catalog),
+            Ok(_) => CliError::NoLayer(target.to_owned()),
+            Err(why @ CliError::Config(ConfigError::Missing { .. })) => why,
+            Err(error) => return Err(error),
+        };
+        if !target.contains("://") && !Path::new(target).exists() {
+            return Err(CliError::Nothing { target: target.to_owned(), why: Box::new(why) });
+        }
+        let config = LayerConfig { source: target.to_owned(), ..LayerConfig::default() };
+        // Whoever types it allows it, and what lies beside it.
+        let (layers, policy) = ([(target.to_owned(), config)].into(), Policy::of_sources([target]));
+        let file = LayersFile { layers, policy, ..LayersFile::default() };
+        Ok(Catalog::new(file, &self.readers, self.settings.storage(), None))
+    }
+
+    /// A layer by its name, or a raster by its path.
+    async fn layer_or_raster(&self, target: &str) -> Result<Arc<OpenLayer>, CliError> {
+        let catalog = self.catalog_with(target).await?;
+        let layer = catalog.get(target).ok_or_else(|| CliError::NoLayer(target.to_owned()))?;
+        Ok(layer.open().await?)
+    }
+
     async fn layer(&self, name: &str) -> Result<Arc<OpenLayer>, CliError> {
         let catalog = self.catalog().await?;
         let layer = catalog.get(name).ok_or_else(|| CliError::NoLayer(name.to_owned()))?;
@@ -184,7 +228,7 @@ fn start_logging(command: &Command) {
     use tracing_subscriber::EnvFilter;
     let level = match command {
         Command::Serve(_) => tracing::Level::INFO,
-        Command::Tile(_) | Command::Info(_) | Command::Layers(_) => tracing::Level::ERROR,
+        Command::Tile(_) | Command::Info(_) | Command::Layers(_) | Command::Zonal(_) => tracing::Level::ERROR,
     };
     let filter =
         EnvFilter::builder().with_default_directive(level.into()).with_env_var(config::LOG_VARIABLE).from_env_lossy();

@@ -22,7 +22,7 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
         empty_tile: settings.empty_tile,
         tile_cache_bytes: u64::from(settings.tile_cache_mb()) << 20,
     };
-    let state = AppState::new(catalog, setup.pool, http);
+    let state = AppState::new(catalog, setup.pool, http, settings.limits());
     let catalog = Arc::clone(&state.catalog);
     let app = build_app(state);
     if config::on_lambda() {

@@ -35,11 +35,11 @@ impl Check<'_> {
     pub fn name(&mut self, name: &str) {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if name.is_empty() || !name.chars().all(plain) {
-            self.mistakes.push(format!("{}: a layer's name is made of letters, digits, - and _", self.key));
+            self.mistakes.push(format!("{}: a name is made of letters, digits, - and _", self.key));
         }
     }
 
-    fn mistake(&mut self, field: &str, reason: impl fmt::Display) {
+    pub(super) fn mistake(&mut self, field: &str, reason: impl fmt::Display) {
         self.mistakes.push(format!("{}.{field}: {reason}", self.key));
     }
 
@@ -55,7 +55,7 @@ impl Check<'_> {
     }
 
     /// Takes a field out of the table; one of another type is a mistake.
-    fn take<T: DeserializeOwned>(&mut self, table: &mut toml::Table, field: &str) -> Option<T> {
+    pub(super) fn take<T: DeserializeOwned>(&mut self, table: &mut toml::Table, field: &str) -> Option<T> {
         let typed = table.remove(field)?.try_into::<T>();
         self.ok(field, Some(typed.map_err(|error| error.to_string().trim().replace('\n', ", "))))
     }
@@ -92,7 +92,7 @@ impl Check<'_> {
         layer
     }
 
-    fn parsed<T, E: fmt::Display>(
+    pub(super) fn parsed<T, E: fmt::Display>(
         &mut self, table: &mut toml::Table, field: &str, parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
         let text: String = self.take(table, field)?;
@@ -110,7 +110,7 @@ impl Check<'_> {
         resolve(&source, folder)
     }
 
-    fn colors(&mut self, table: &mut toml::Table) -> LayerConfig {
+    pub(super) fn colors(&mut self, table: &mut toml::Table) -> LayerConfig {
         if table.contains_key("colormap") && table.contains_key("colormap_name") {
             self.mistake("colormap", "give colormap or colormap_name, not both");
         }
@@ -124,7 +124,7 @@ impl Check<'_> {
         LayerConfig { colormap: custom.or(named), colormap_name, ..LayerConfig::default() }
     }
 
-    fn rescale(&mut self, table: &mut toml::Table) -> Option<Vec<[f64; 2]>> {
+    pub(super) fn rescale(&mut self, table: &mut toml::Table) -> Option<Vec<[f64; 2]>> {
         let ranges: Vec<[f64; 2]> = self.take(table, "rescale")?;
         if ranges.is_empty() {
             self.mistake("rescale", "it is empty; give [[min, max]]");

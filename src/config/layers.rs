@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::check::{Check, line_of};
+use super::overlays::OverlayConfig;
 use crate::color::Colormap;
 use crate::geo::Crs;
 use crate::storage::{Access, Location, Policy, Storage, StorageSettings, redacted};
@@ -29,6 +30,8 @@ and start cogwheel beside it, or name it with --config or COGWHEEL_CONFIG."#;
 pub struct LayersFile {
     /// By name.
     pub layers: IndexMap<String, LayerConfig>,
+    /// By name.
+    pub overlays: IndexMap<String, OverlayConfig>,
     /// `storage.allow`, or what follows from the layers.
     pub policy: Policy,
 }
@@ -176,9 +179,12 @@ impl LayersFile {
             }
             None => toml::Table::new(),
         };
+        let overlays = file.remove("overlays");
         let allow = storage(file.remove("storage"), &mut mistakes);
         mistakes.extend(
-            file.keys().map(|key| format!("{key}: there is no such key; there are [storage] and [layers.NAME]")),
+            file.keys().map(|key| {
+                format!("{key}: there is no such key; there are [storage], [layers.NAME] and [overlays.NAME]")
+            }),
         );
         if declared.is_empty() && mistakes.is_empty() {
             mistakes.push("layers: there are none; write at least one [layers.NAME]".to_owned());
@@ -195,6 +201,7 @@ impl LayersFile {
                     .push(format!("layers.{name}: it must be a table, [layers.{name}]{}", line_of(text, &name)));
             }
         }
+        let overlays = overlays_of(overlays, &layers, &mut mistakes);
         let policy = match allow {
             Some(entries) => Policy::listed(&entries, folder),
             None => Ok(Policy::of_sources(layers.values().map(|layer: &LayerConfig| layer.source.as_str()))),
@@ -204,11 +211,38 @@ impl LayersFile {
             Policy::default()
         });
         if mistakes.is_empty() {
-            Ok(Self { layers, policy })
+            Ok(Self { layers, overlays, policy })
         } else {
             Err(ConfigError::Mistakes { path: shown.to_owned(), mistakes })
         }
     }
+}
+
+fn overlays_of(
+    section: Option<toml::Value>, layers: &IndexMap<String, LayerConfig>, mistakes: &mut Vec<String>,
+) -> IndexMap<String, OverlayConfig> {
+    let known: Vec<&String> = layers.keys().collect();
+    let mut overlays = IndexMap::new();
+    let declared = match section {
+        None => return overlays,
+        Some(toml::Value::Table(declared)) => declared,
+        Some(_) => {
+            mistakes.push("overlays: it must be a table".to_owned());
+            return overlays;
+        }
+    };
+    for (name, value) in declared {
+        let mut check = Check { key: format!("overlays.{name}"), mistakes: &mut *mistakes };
+        check.name(&name);
+        match value {
+            toml::Value::Table(table) => {
+                let overlay = check.overlay(table, &known);
+                overlays.insert(name, overlay);
+            }
+            _ => check.mistakes.push(format!("overlays.{name}: it must be a table, [overlays.{name}]")),
+        }
+    }
+    overlays
 }
 
 fn without_query(place: &str) -> &str {

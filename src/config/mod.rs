@@ -3,7 +3,9 @@
 
 mod check;
 mod layers;
+mod overlays;
 mod server;
 
 pub use layers::{ConfigError, LayerConfig, LayersFile, Nodata};
+pub use overlays::{OverlayConfig, OverlayLayer};
 pub use server::{BlockCacheSizes, LOG_VARIABLE, ServerSettings, layers_file, on_lambda};

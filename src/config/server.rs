@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::storage::StorageSettings;
+use crate::zonal::Limits;
 
 /// Where the layers are declared when nobody says.
 const DEFAULT_LAYERS_FILE: &str = "cogwheel.toml";
@@ -50,6 +51,26 @@ pub struct ServerSettings {
     /// Status of a tile without data: 200 (a transparent PNG), 204 or 404
     #[arg(long, env = "COGWHEEL_EMPTY_TILE", default_value_t = 200, value_parser = empty_status)]
     pub empty_tile: u16,
+
+    /// Cells that one analysis may look at
+    #[arg(long, env = "COGWHEEL_MAX_CELLS", default_value_t = 1_000_000_000)]
+    pub max_cells: u64,
+
+    /// Vertices that the shapes of one analysis may have
+    #[arg(long, env = "COGWHEEL_MAX_VERTICES", default_value_t = 200_000)]
+    pub max_vertices: u64,
+
+    /// Rings that they may have
+    #[arg(long, env = "COGWHEEL_MAX_RINGS", default_value_t = 10_000)]
+    pub max_rings: u64,
+
+    /// Features, values or pairs of values that an answer may have
+    #[arg(long, env = "COGWHEEL_MAX_FEATURES", default_value_t = 100_000)]
+    pub max_features: u64,
+
+    /// Size of an answer, in megabytes (default: 64, on Lambda 4)
+    #[arg(long, env = "COGWHEEL_MAX_ANSWER_MB")]
+    pub max_answer_mb: Option<u32>,
 
     /// Worker threads for reading, warping and encoding (default: one a core; on Lambda one for each started 1769 MB)
     #[arg(long, env = "COGWHEEL_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -103,6 +124,20 @@ impl ServerSettings {
     #[must_use]
     pub fn tile_cache_mb(&self) -> u32 {
         self.tile_cache_mb.unwrap_or(if on_lambda() { 0 } else { 16 })
+    }
+
+    /// What one analysis may ask for.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        // Lambda takes answers of 6 MB; what is compressed in front of it must fit, too.
+        let answer_mb = self.max_answer_mb.unwrap_or(if on_lambda() { 4 } else { 64 });
+        Limits {
+            cells: self.max_cells,
+            vertices: self.max_vertices,
+            rings: self.max_rings,
+            features: self.max_features,
+            answer_bytes: u64::from(answer_mb) << 20,
+        }
     }
 
     /// Memory for bytes of objects.

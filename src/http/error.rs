@@ -14,6 +14,9 @@ use crate::raster::{RasterError, TOO_MANY_SOURCES};
 use crate::render::RenderError;
 use crate::render::options::BadParameter;
 use crate::storage::{Refusal, StorageError};
+use crate::zonal::ZonalError;
+use crate::zonal::shapes::Fault;
+use crate::zonal::stats::StatsError;
 
 /// How long a missing layer may be remembered as missing.
 const NOT_FOUND_CACHE: &str = "public, max-age=60";
@@ -54,6 +57,26 @@ pub enum ApiError {
         layer: String,
         /// What happened.
         cause: RasterError,
+    },
+    /// 400: a body that can't be understood.
+    Body {
+        /// What is wrong.
+        reason: String,
+    },
+    /// 422: a body that can, but its geometry is none for this.
+    Geometry {
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// 413: more than one request may ask for.
+    TooLarge {
+        /// Limit, size, and what to do.
+        detail: String,
+    },
+    /// 502: another version of a layer than when the analysis began.
+    Changed {
+        /// The layer.
+        layer: String,
     },
     /// 413: it would open more sources of a layer than may be.
     TooManySources {
@@ -133,19 +156,48 @@ impl ApiError {
         }
     }
 
+    /// An analysis that has no answer.
+    #[must_use]
+    pub fn zonal(error: ZonalError) -> Self {
+        match error {
+            ZonalError::Shape(error) => match error.fault() {
+                Fault::Malformed => Self::Body { reason: error.to_string() },
+                Fault::Invalid => Self::Geometry { reason: error.to_string() },
+                Fault::TooLarge => Self::TooLarge { detail: error.to_string() },
+                Fault::Internal => Self::Internal { cause: error.to_string() },
+            },
+            ZonalError::Parameter(error) => Self::BadParameter(error),
+            ZonalError::TooLarge { .. }
+            | ZonalError::Extract(_)
+            | ZonalError::Stats(StatsError::TooManyValues { .. }) => Self::TooLarge { detail: error.to_string() },
+            ZonalError::Changed { layer } => Self::Changed { layer },
+            ZonalError::Raster { layer, cause } => Self::raster(&layer, cause),
+            ZonalError::Stats(StatsError::Mismatch)
+            | ZonalError::Version { .. }
+            | ZonalError::Crs(_)
+            | ZonalError::Cpu(_)
+            | ZonalError::Chunk { .. } => Self::Internal { cause: error.to_string() },
+        }
+    }
+
     /// Whether the source was replaced while it was read: then it is worth another try.
     pub(super) fn is_change(&self) -> bool {
-        matches!(self, Self::Source { cause: RasterError::Storage { error: StorageError::Changed { .. }, .. }, .. })
+        matches!(
+            self,
+            Self::Changed { .. }
+                | Self::Source { cause: RasterError::Storage { error: StorageError::Changed { .. }, .. }, .. }
+        )
     }
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::BadParameter(_) | Self::BadTile(_) => StatusCode::BAD_REQUEST,
+            Self::BadParameter(_) | Self::BadTile(_) | Self::Body { .. } => StatusCode::BAD_REQUEST,
+            Self::Geometry { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound { .. } | Self::EmptyTile => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooManySources { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManySources { .. } | Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Refused { .. } => StatusCode::FORBIDDEN,
-            Self::Source { .. } => StatusCode::BAD_GATEWAY,
+            Self::Source { .. } | Self::Changed { .. } => StatusCode::BAD_GATEWAY,
             Self::Unavailable { .. } | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -158,9 +210,12 @@ impl ApiError {
             Self::NotFound { .. } => "not_found",
             Self::EmptyTile => "empty_tile",
             Self::WrongMethod { .. } => "method_not_allowed",
+            Self::Body { .. } => "bad_geojson",
+            Self::Geometry { .. } => "invalid_geometry",
+            Self::TooLarge { .. } => "too_large",
             Self::TooManySources { .. } => "too_many_sources",
             Self::Refused { .. } => "source_refused",
-            Self::Source { .. } => "source_unreadable",
+            Self::Source { .. } | Self::Changed { .. } => "source_unreadable",
             Self::Unavailable { .. } => "source_unavailable",
             Self::Busy => "busy",
             Self::Internal { .. } => "internal",
@@ -196,6 +251,11 @@ impl ApiError {
                     format!("layer \"{layer}\": its source cannot be read; the server's log says why")
                 }
             },
+            Self::Body { reason } | Self::Geometry { reason } => reason.clone(),
+            Self::TooLarge { detail } => detail.clone(),
+            Self::Changed { layer } => {
+                format!("layer \"{layer}\": its source keeps changing while it is read; try again")
+            }
             Self::TooManySources { layer, touched, most } => format!(
                 "layer \"{layer}\": {touched} of its sources are touched at once, and {most} may be; {TOO_MANY_SOURCES}"
             ),
@@ -219,6 +279,10 @@ impl ApiError {
             | Self::EmptyTile
             | Self::WrongMethod { .. }
             | Self::TooManySources { .. }
+            | Self::Body { .. }
+            | Self::Geometry { .. }
+            | Self::TooLarge { .. }
+            | Self::Changed { .. }
             | Self::Refused { .. }
             | Self::Source { .. }
             | Self::Unavailable { .. }
@@ -240,6 +304,10 @@ impl ApiError {
             | Self::NotFound { .. }
             | Self::EmptyTile
             | Self::TooManySources { .. }
+            | Self::Body { .. }
+            | Self::Geometry { .. }
+            | Self::TooLarge { .. }
+            | Self::Changed { .. }
             | Self::WrongMethod { .. } => None,
         }
     }
@@ -273,6 +341,12 @@ fn cut(mut detail: String) -> String {
 impl From<BadParameter> for ApiError {
     fn from(error: BadParameter) -> Self {
         Self::BadParameter(error)
+    }
+}
+
+impl From<ZonalError> for ApiError {
+    fn from(error: ZonalError) -> Self {
+        Self::zonal(error)
     }
 }
 

@@ -37,14 +37,33 @@ impl AppState {
         F: Fn(Arc<OpenLayer>) -> W,
         W: Future<Output = Result<Response, ApiError>>,
     {
-        let layer =
-            self.catalog.get(name).ok_or_else(|| ApiError::NotFound { kind: "layer", name: name.to_owned() })?;
-        let unreadable = |cause| ApiError::raster(name, cause);
-        let open = layer.open().await.map_err(unreadable)?;
-        match work(Arc::clone(&open)).await {
+        let names = [name.to_owned()];
+        self.on_layers(&names, |mut layers| work(layers.remove(0))).await
+    }
+
+    /// The same on several layers.
+    ///
+    /// # Errors
+    /// As [`Self::on_layer`].
+    pub(super) async fn on_layers<F, W>(&self, names: &[String], work: F) -> Result<Response, ApiError>
+    where
+        F: Fn(Vec<Arc<OpenLayer>>) -> W,
+        W: Future<Output = Result<Response, ApiError>>,
+    {
+        let mut open = Vec::new();
+        for name in names {
+            let layer = self.catalog.get(name);
+            let layer = layer.ok_or_else(|| ApiError::NotFound { kind: "layer", name: name.clone() })?;
+            open.push((layer, layer.open().await.map_err(|cause| ApiError::raster(name, cause))?));
+        }
+        match work(open.iter().map(|(_, layer)| Arc::clone(layer)).collect()).await {
             Err(error) if error.is_change() => {
-                tracing::info!(layer = name, "its source was replaced: starting again");
-                work(layer.reopen(&open).await.map_err(unreadable)?).await
+                tracing::info!(layers = names.join(", "), "a source was replaced: starting again");
+                let mut anew = Vec::new();
+                for (layer, stale) in &open {
+                    anew.push(layer.reopen(stale).await.map_err(|cause| ApiError::raster(&layer.id, cause))?);
+                }
+                work(anew).await
             }
             result => result,
         }

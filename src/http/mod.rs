@@ -1,5 +1,7 @@
 //! The HTTP interface: the only place that knows axum.
 
+mod analyses;
+mod asked;
 mod base_url;
 mod caching;
 mod color_maps;
@@ -7,6 +9,7 @@ mod error;
 mod health;
 mod layers;
 mod observe;
+mod overlays;
 mod page;
 mod path;
 mod point;
@@ -30,6 +33,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::catalog::{Catalog, OpenLayer};
 use crate::cpu::CpuPool;
+use crate::zonal::runner::LocalRunner;
+use crate::zonal::{Limits, Zonal};
 
 /// Memory that the renders in flight may take, for each worker: enough to keep it busy while others wait for data.
 const RENDER_MB_PER_WORKER: usize = 16;
@@ -49,6 +54,10 @@ pub struct AppState {
     pub pool: CpuPool,
     /// The HTTP settings.
     pub settings: HttpSettings,
+    /// Analyses.
+    pub zonal: Zonal,
+    /// Turns of analyses.
+    analyses: Arc<Semaphore>,
     tiles: TileCache,
     /// A permit is a megabyte.
     renders: Arc<Semaphore>,
@@ -73,13 +82,16 @@ pub struct HttpSettings {
 impl AppState {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(catalog: Catalog, pool: CpuPool, settings: HttpSettings) -> Self {
+    pub fn new(catalog: Catalog, pool: CpuPool, settings: HttpSettings, limits: Limits) -> Self {
         let render_mb = pool.threads() * RENDER_MB_PER_WORKER;
         let renders = Arc::new(Semaphore::new(render_mb));
         let render_mb = u32::try_from(render_mb).unwrap_or(u32::MAX);
         let remote_renders = Arc::new(Semaphore::new(REMOTE_RENDER_MB as usize));
         let tiles = TileCache::new(settings.tile_cache_bytes);
-        Self { catalog: Arc::new(catalog), pool, settings, tiles, renders, render_mb, remote_renders }
+        let catalog = Arc::new(catalog);
+        let zonal = Zonal::new(&pool, Arc::new(LocalRunner::new(&pool, &catalog)), limits);
+        let analyses = Arc::new(Semaphore::new(analyses::AT_ONCE));
+        Self { catalog, pool, settings, zonal, analyses, tiles, renders, render_mb, remote_renders }
     }
 
     /// Waits until there is memory for a render that takes about `bytes`; the largest ones go alone.

@@ -27,6 +27,11 @@ impl<S: Sync> FromRequestParts<S> for Query {
 }
 
 impl Query {
+    /// All of it.
+    pub fn into_pairs(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// All values of a parameter.
     pub fn all(&self, name: &str) -> Vec<String> {
         self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()

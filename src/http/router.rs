@@ -3,13 +3,13 @@
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-use super::{AppState, color_maps, error, health, layers, observe, page, point, tilejson, tiles};
+use super::{AppState, analyses, color_maps, error, health, layers, observe, overlays, page, point, tilejson, tiles};
 
 /// JSON shorter than this is not worth compressing.
 const GZIP_FROM_BYTES: u64 = 1024;
@@ -25,6 +25,17 @@ pub fn build_app(state: AppState) -> Router {
         .route("/layers/{layer}/tilejson.json", get(tilejson::show))
         .route("/layers/{layer}/legend.png", get(layers::legend))
         .route("/layers/{layer}/point/{lon_lat}", get(point::show))
+        .route("/layers/{layer}/counts", post(analyses::counts))
+        .route("/layers/{layer}/statistics", post(analyses::statistics))
+        .route("/layers/{layer}/extract", post(analyses::extract_values))
+        .route("/layers/{layer}/extract/{value}", post(analyses::extract_value))
+        .route("/layers/{layer}/sample", post(analyses::sample))
+        .route("/layers/{layer}/crosstab/{other}", post(analyses::crosstab))
+        .route("/overlays", get(overlays::list))
+        .route("/overlays/{overlay}", get(overlays::show))
+        .route("/overlays/{overlay}/tiles/{z}/{x}/{y}", get(overlays::tile))
+        .route("/overlays/{overlay}/counts", post(overlays::counts))
+        .route("/overlays/{overlay}/statistics", post(overlays::statistics))
         .route("/colorMaps", get(color_maps::list))
         .route("/colorMaps/{name}", get(color_maps::show))
         .route("/healthz", get(health::show))

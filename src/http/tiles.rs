@@ -46,7 +46,7 @@ pub async fn show(
     state.on_layer(&path.layer, answer).await
 }
 
-fn respond(tile: Tile, caching: HeaderMap, empty_status: u16) -> Response {
+pub fn respond(tile: Tile, caching: HeaderMap, empty_status: u16) -> Response {
     let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(tile.format.media_type()))];
     let mut response = match empty_status {
         204 if tile.is_empty && tile.format == TileFormat::Png => StatusCode::NO_CONTENT.into_response(),

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The type of a cell. Complex types are read as their real part, `float16` as `float32`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum DataType {
     U8,
@@ -39,7 +41,7 @@ impl DataType {
     /// Whether a cell can hold a value as it is; of floats, rounded.
     #[must_use]
     pub fn holds(self, value: f64) -> bool {
-        !self.is_integer() || with_sample_type!(self, T => T::from_f64(value).to_f64() == value)
+        !self.is_integer() || crate::with_sample_type!(self, T => T::from_f64(value).to_f64() == value)
     }
 
     /// numpy's type string, little-endian.

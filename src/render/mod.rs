@@ -1,6 +1,7 @@
 //! Making a tile: resolve the options, plan the read, read, warp, colour, encode.
 
 pub mod options;
+mod overlay;
 mod paint;
 mod point;
 mod source;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 pub use options::{RenderOptions, Style, TileQuery};
+pub use overlay::{OverlayStyle, overlay};
 use paint::Brush;
 pub use point::{PointValues, point};
 
@@ -64,14 +66,30 @@ pub async fn tile(
     if !layer.profile().bounds.intersects(tile.lon_lat_bounds()) {
         return empty(layer, &options);
     }
-    let brush = Brush::prepare(layer, &options).await?;
-    let drawing = Arc::new(Drawing { layer: Arc::clone(layer), tile, options, brush });
-    let now = Arc::clone(&drawing);
-    if let Some(tile) = pool.run(move || now.at_once()).await?? {
+    let brush = Arc::new(Brush::prepare(layer, &options).await?);
+    let drawing = Arc::new(Drawing { layer: Arc::clone(layer), tile, options });
+    let (now, own_brush) = (Arc::clone(&drawing), Arc::clone(&brush));
+    let at_once = move || now.at_once()?.map(|pixels| now.finish(pixels, &own_brush)).transpose();
+    if let Some(tile) = pool.run(at_once).await?? {
         return Ok(tile);
     }
     let pixels = drawing.read(pool).await?;
-    pool.run(move || drawing.finish(pixels)).await?
+    pool.run(move || drawing.finish(pixels, &brush)).await?
+}
+
+/// The pixels of a tile, before any colour.
+async fn pixels(
+    pool: &CpuPool, layer: &Arc<OpenLayer>, tile: TileId, options: RenderOptions,
+) -> Result<Pixels, RenderError> {
+    let drawing = Arc::new(Drawing { layer: Arc::clone(layer), tile, options });
+    if !layer.profile().bounds.intersects(tile.lon_lat_bounds()) {
+        return Ok(blank(layer, &drawing.options).into_pixels());
+    }
+    let now = Arc::clone(&drawing);
+    match pool.run(move || now.at_once()).await?? {
+        Some(pixels) => Ok(pixels),
+        None => drawing.read(pool).await,
+    }
 }
 
 /// A tile to be made.
@@ -79,12 +97,11 @@ struct Drawing {
     layer: Arc<OpenLayer>,
     tile: TileId,
     options: RenderOptions,
-    brush: Brush,
 }
 
 impl Drawing {
-    /// All of it; `None` when something has to be waited for, or when it is so large that others should have their turn.
-    fn at_once(&self) -> Result<Option<Tile>, RenderError> {
+    /// Its pixels; `None` when something has to be waited for, or when it is so large that others should have their turn.
+    fn at_once(&self) -> Result<Option<Pixels>, RenderError> {
         let Self { layer, options, .. } = self;
         let grid = OutputGrid::of_tile(self.tile, options.size_px);
         if blocks(&grid).count() > MOST_PARTS_AT_ONCE {
@@ -103,7 +120,7 @@ impl Drawing {
                 warp::resample(&plan, part, &pixels?, &mut target, place(part, rect, to));
             }
         }
-        self.finish(target.into_pixels()).map(Some)
+        Ok(Some(target.into_pixels()))
     }
 
     /// The pixels of the tile, warped.
@@ -135,8 +152,8 @@ impl Drawing {
     }
 
     /// Colours and encodes.
-    fn finish(&self, pixels: Pixels) -> Result<Tile, RenderError> {
-        let Self { layer, options, brush, .. } = self;
+    fn finish(&self, pixels: Pixels, brush: &Brush) -> Result<Tile, RenderError> {
+        let Self { layer, options, .. } = self;
         let (format, size_px) = (options.format, options.size_px);
         if pixels.is_empty() && format == TileFormat::Png && options.return_mask {
             return empty(layer, options);

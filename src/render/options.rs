@@ -206,7 +206,7 @@ fn raw(query: &TileQuery, bands: usize) -> Result<Style, BadParameter> {
     Ok(Style::Raw)
 }
 
-fn asked_colormap(query: &TileQuery) -> Result<Option<(&'static str, Colormap)>, BadParameter> {
+pub(crate) fn asked_colormap(query: &TileQuery) -> Result<Option<(&'static str, Colormap)>, BadParameter> {
     match (&query.colormap, &query.colormap_name) {
         (Some(_), Some(_)) => Err(bad("colormap", "give colormap or colormap_name, not both")),
         (None, None) => Ok(None),
@@ -223,7 +223,7 @@ fn asked_colormap(query: &TileQuery) -> Result<Option<(&'static str, Colormap)>,
 }
 
 /// One range for all bands, or one for each.
-fn rescale(texts: &[String], bands: usize) -> Result<Option<Vec<[f64; 2]>>, BadParameter> {
+pub(crate) fn rescale(texts: &[String], bands: usize) -> Result<Option<Vec<[f64; 2]>>, BadParameter> {
     let mut ranges = Vec::new();
     for text in texts {
         let bare = text.trim();

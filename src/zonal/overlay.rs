@@ -1,0 +1,157 @@
+//! Weighted overlays: each layer's values become scores, and a cell has the sum of its scores times their weights.
+//!
+//! A cell has no data where one of the layers has none there.
+
+use std::sync::Arc;
+
+use super::answer::{Answer, Method};
+use super::chunk::Scoring;
+use super::counts::Counts;
+use super::options::{Options, bad};
+use super::rules::Rules;
+use super::shapes::Geometry;
+use super::statistics::{self, Statistics};
+use super::survey::{Subject, Survey};
+use super::{Zonal, ZonalError};
+use crate::catalog::OpenLayer;
+use crate::config::OverlayConfig;
+use crate::raster::DataType;
+
+/// What the one band of an overlay is called.
+const BAND: &str = "score";
+
+/// An overlay of open layers, as asked for.
+#[derive(Clone)]
+pub struct Overlay {
+    /// Its layers; cells are counted on the grid of the first.
+    pub layers: Vec<Arc<OpenLayer>>,
+    /// The band of each, from 1.
+    pub bands: Vec<usize>,
+    /// What each adds.
+    pub scoring: Vec<Scoring>,
+}
+
+impl Overlay {
+    /// The configured overlay, with the weights (`w.LAYER`) and scores (`LAYER`) that are asked for in their place.
+    ///
+    /// # Errors
+    /// When an option is wrong, or a band is not there.
+    pub fn resolve(config: &OverlayConfig, layers: Vec<Arc<OpenLayer>>, options: &Options) -> Result<Self, ZonalError> {
+        let (mut bands, mut scoring) = (Vec::new(), Vec::new());
+        for ((name, own), layer) in config.layers.iter().zip(&layers) {
+            if own.bidx > layer.profile().bands.len() {
+                return Err(bad("bidx", format!("layer \"{name}\" has no band {}", own.bidx)));
+            }
+            let weight = match options.named(&format!("w.{name}")) {
+                None => own.weight,
+                Some(text) => text
+                    .parse()
+                    .ok()
+                    .filter(|weight: &f64| weight.is_finite())
+                    .ok_or_else(|| bad("w", format!("w.{name}: \"{text}\" is no number")))?,
+            };
+            let rules = match options.named(name) {
+                None => own.scores.clone(),
+                Some(text) => text.parse().map_err(|error| bad("scores", format!("{name}: {error}")))?,
+            };
+            bands.push(own.bidx);
+            scoring.push(Scoring { rules, weight });
+        }
+        Ok(Self { layers, bands, scoring })
+    }
+
+    /// The lowest and highest score that there can be.
+    #[must_use]
+    pub fn range(&self) -> [f64; 2] {
+        let weighted = |Scoring { rules, weight }: &Scoring| {
+            let [low, high] = rules.range();
+            if *weight < 0.0 { [high * weight, low * weight] } else { [low * weight, high * weight] }
+        };
+        let sum = |[low, high]: [f64; 2], [lower, higher]: [f64; 2]| [low + lower, high + higher];
+        self.scoring.iter().map(weighted).fold([0.0, 0.0], sum)
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        let subject =
+            |(layer, band): (&Arc<OpenLayer>, &usize)| Subject { layer: Arc::clone(layer), bands: vec![*band] };
+        self.layers.iter().zip(&self.bands).map(subject).collect()
+    }
+}
+
+impl Zonal {
+    /// Counts the cells under areas by score.
+    ///
+    /// # Errors
+    /// When any of it can't be read, or there are too many scores.
+    pub async fn overlay_counts(
+        &self, overlay: &Overlay, geometry: Geometry, options: &Options,
+    ) -> Result<Answer<Counts>, ZonalError> {
+        let survey = self.overlay_survey(overlay, geometry, options).await?;
+        if options.flag("plan")? {
+            return Ok(Answer::Plan(Method::of(&survey)));
+        }
+        self.counts_of(&survey).await.map(Answer::Done)
+    }
+
+    /// Statistics of the scores under areas.
+    ///
+    /// # Errors
+    /// When any of it can't be read, or the options make no histogram.
+    pub async fn overlay_statistics(
+        &self, overlay: &Overlay, geometry: Geometry, options: &Options,
+    ) -> Result<Answer<Statistics>, ZonalError> {
+        let survey = self.overlay_survey(overlay, geometry, options).await?;
+        let wanted = statistics::wanted(options, survey.rule)?;
+        if options.flag("plan")? {
+            return Ok(Answer::Plan(Method::of(&survey)));
+        }
+        let band = [(BAND.to_owned(), DataType::F32)];
+        self.statistics_of(&survey, &band, &wanted).await.map(Answer::Done)
+    }
+
+    async fn overlay_survey(
+        &self, overlay: &Overlay, geometry: Geometry, options: &Options,
+    ) -> Result<Survey, ZonalError> {
+        let names: Vec<&str> = overlay.layers.iter().map(|layer| layer.id.as_str()).collect();
+        let question = options.question(geometry, &names)?;
+        self.survey(overlay.subjects(), Some(overlay.scoring.clone()), question).await
+    }
+}
+
+/// Scores of cells that lie on each other, layer by layer: their sums, and where all layers have data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// Sums.
+    pub sums: Vec<f64>,
+    /// 1 where there is data, 0 where there is none.
+    pub validity: Vec<u8>,
+}
+
+impl Scores {
+    /// Nothing added yet.
+    #[must_use]
+    pub fn new(cells: usize) -> Self {
+        Self { sums: vec![0.0; cells], validity: vec![1; cells] }
+    }
+
+    /// Adds a layer, of whose values of this type some are valid.
+    pub fn add(
+        &mut self, Scoring { rules, weight }: &Scoring, dtype: DataType, values: impl Iterator<Item = f64>,
+        is_valid: impl Fn(usize) -> bool,
+    ) {
+        let table = Rules::table(rules, dtype);
+        for (index, value) in values.enumerate() {
+            match table.score(value).filter(|_| is_valid(index)) {
+                Some(score) => self.sums[index] += score * weight,
+                None => self.validity[index] = 0,
+            }
+        }
+    }
+
+    /// The sums as cells hold them.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "scores are small numbers")]
+    pub fn into_f32(self) -> (Vec<f32>, Vec<u8>) {
+        (self.sums.into_iter().map(|sum| sum as f32).collect(), self.validity)
+    }
+}
