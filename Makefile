@@ -1,7 +1,7 @@
 # What people and CI run. `make demo` and `make test` need nothing but cargo: they install the rest.
 # Everything uses the release profile, so that GDAL is compiled once (about 10 minutes on two cores, the first time).
 
-.PHONY: demo test lint page-test bench bench-peers fmt setup
+.PHONY: demo test lint page-test bench bench-peers bench-zonal fmt setup
 
 # The demo layers on a map at http://127.0.0.1:8080
 demo: setup
@@ -29,6 +29,11 @@ bench: setup
 bench-peers: setup
 	cargo build --release
 	sh scripts/bench-peers/run.sh $(PEERS)
+
+# Analyses beside rasterstats and exactextract, over a hundred million cells, some 2 minutes; needs python3
+bench-zonal: setup
+	cargo build --release
+	sh scripts/bench-zonal/run.sh $(ZONAL)
 
 fmt:
 	cargo fmt

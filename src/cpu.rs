@@ -1,60 +1,37 @@
-//! The one door to the processors: a queue for those who wait, one for the long work, and as many threads as there
-//! are cores.
+//! The one door to the processors: a queue, and as many threads as there are cores; and beside it a side door for long
+//! work, with threads of its own to which the system gives what the others leave.
 //!
 //! Decoding, warping, encoding and every GDAL call go through it; nothing else blocks. The threads live as
 //! long as the pool, so that what GDAL ties to a thread (open datasets, PROJ transforms) is reused.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 
 use tokio::sync::oneshot;
 
 /// A job that a worker runs.
 type Job = Box<dyn FnOnce() + Send>;
 
-/// After so many urgent jobs a patient one has its turn, however many urgent ones still wait: tiles that never end must
-/// not keep an analysis for ever.
-const URGENT_IN_A_ROW: u32 = 8;
+/// How far the threads of long work stand back: about a tenth of a processor is theirs when others want all of it, and
+/// whoever wakes up goes first.
+const PATIENCE: i32 = 10;
 
-/// How soon a job should run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Urgency {
-    /// Somebody looks at an empty place on a map.
-    Urgent,
-    /// A piece of an analysis: a millisecond or so, when nothing urgent waits.
-    Patient,
-}
-
-/// Worker threads behind the queues; cheap to clone. They end when the last clone does.
+/// Worker threads behind a queue; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct CpuPool {
-    door: Arc<Door>,
-    urgency: Urgency,
+    crew: Arc<Crew>,
+    patient: Arc<Crew>,
 }
 
-/// The clones of a pool hold it; when the last is gone, the queues close.
+/// Threads that start with their first job, and end with the last clone of the pool.
 #[derive(Debug)]
-struct Door {
-    queues: Arc<Queues>,
+struct Crew {
     threads: usize,
-}
-
-/// What waits, and who is told of it.
-#[derive(Debug, Default)]
-struct Queues {
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Waiting {
-    urgent: VecDeque<Job>,
-    patient: VecDeque<Job>,
-    /// Urgent jobs that were taken since a patient one was.
-    urgent_in_a_row: u32,
-    is_closed: bool,
+    name: &'static str,
+    niceness: i32,
+    prepare: fn(),
+    queue: OnceLock<mpsc::Sender<Job>>,
 }
 
 /// Why a job gave no result.
@@ -72,36 +49,29 @@ pub enum CpuError {
 }
 
 impl CpuPool {
-    /// Starts `threads` workers (at least one), each of which calls `prepare` first.
+    /// Starts `threads` workers (at least one), each of which calls `prepare` first. As many for long work start when
+    /// there is some.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn new(threads: usize, prepare: fn()) -> std::io::Result<Self> {
         let threads = threads.max(1);
-        let queues = Arc::new(Queues::default());
-        let door = Arc::new(Door { queues: Arc::clone(&queues), threads });
-        for index in 0..threads {
-            let queues = Arc::clone(&queues);
-            std::thread::Builder::new().name(format!("cpu-{index}")).spawn(move || {
-                prepare();
-                while let Some(job) = queues.next() {
-                    job();
-                }
-            })?;
-        }
-        Ok(Self { door, urgency: Urgency::Urgent })
+        let crew = |name, niceness| Arc::new(Crew { threads, name, niceness, prepare, queue: OnceLock::new() });
+        let pool = Self { crew: crew("cpu", 0), patient: crew("patient", PATIENCE) };
+        pool.crew.start()?;
+        Ok(pool)
     }
 
-    /// The same workers, for jobs that let urgent ones pass.
+    /// The threads for long work: nobody looks at an empty place on a map meanwhile.
     #[must_use]
     pub fn patient(&self) -> Self {
-        Self { door: Arc::clone(&self.door), urgency: Urgency::Patient }
+        Self { crew: Arc::clone(&self.patient), patient: Arc::clone(&self.patient) }
     }
 
     /// How many jobs run at once.
     #[must_use]
     pub fn threads(&self) -> usize {
-        self.door.threads
+        self.crew.threads
     }
 
     /// Runs the job on a worker, when its turn comes. A caller that gives up while it waits costs nothing; one that gives
@@ -124,7 +94,8 @@ impl CpuPool {
             let outcome = catch_unwind(AssertUnwindSafe(job)).map_err(|panic| panic_message(panic.as_ref()));
             let _ = answer.send(outcome);
         };
-        self.door.queues.push(self.urgency, Box::new(job));
+        let queue = self.crew.start().map_err(|_| CpuError::Stopped)?;
+        queue.send(Box::new(job)).map_err(|_| CpuError::Stopped)?;
         match result.await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(message)) => Err(CpuError::Panicked { message }),
@@ -133,58 +104,44 @@ impl CpuPool {
     }
 }
 
-impl Drop for Door {
-    fn drop(&mut self) {
-        self.queues.lock().is_closed = true;
-        self.queues.changed.notify_all();
+impl Crew {
+    /// The queue of the threads, which are started if they have not been.
+    fn start(&self) -> std::io::Result<&mpsc::Sender<Job>> {
+        if let Some(queue) = self.queue.get() {
+            return Ok(queue);
+        }
+        let (queue, jobs) = mpsc::channel::<Job>();
+        let jobs = Arc::new(Mutex::new(jobs));
+        for index in 0..self.threads {
+            let (jobs, prepare, niceness) = (Arc::clone(&jobs), self.prepare, self.niceness);
+            std::thread::Builder::new().name(format!("{}-{index}", self.name)).spawn(move || {
+                stand_back(niceness);
+                prepare();
+                work(&jobs);
+            })?;
+        }
+        // Another caller may have been faster: then these threads find their queue closed, and end.
+        Ok(self.queue.get_or_init(|| queue))
     }
 }
 
-impl Queues {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+/// Lets other threads of the process and the system go first.
+fn stand_back(niceness: i32) {
+    #[cfg(target_os = "linux")]
+    if niceness > 0
+        && let Err(error) = rustix::process::nice(niceness)
+    {
+        tracing::debug!(%error, "a thread for long work has the priority of the others");
     }
-
-    fn push(&self, urgency: Urgency, job: Job) {
-        let mut waiting = self.lock();
-        match urgency {
-            Urgency::Urgent => waiting.urgent.push_back(job),
-            Urgency::Patient => waiting.patient.push_back(job),
-        }
-        drop(waiting);
-        self.changed.notify_one();
-    }
-
-    /// The next job, as soon as there is one; `None` when there will be none.
-    fn next(&self) -> Option<Job> {
-        let mut waiting = self.lock();
-        loop {
-            if let Some(job) = waiting.take() {
-                return Some(job);
-            }
-            if waiting.is_closed {
-                return None;
-            }
-            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = niceness;
 }
 
-impl Waiting {
-    fn take(&mut self) -> Option<Job> {
-        let is_patients_turn = self.urgent.is_empty() || self.urgent_in_a_row >= URGENT_IN_A_ROW;
-        if let Some(job) = is_patients_turn.then(|| self.patient.pop_front()).flatten() {
-            self.urgent_in_a_row = 0;
-            return Some(job);
-        }
-        self.urgent_in_a_row = self.urgent_in_a_row.saturating_add(1);
-        self.urgent.pop_front()
-    }
-}
-
-impl std::fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} urgent, {} patient", self.urgent.len(), self.patient.len())
+fn work(jobs: &Mutex<mpsc::Receiver<Job>>) {
+    loop {
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = next else { return };
+        job();
     }
 }
 
@@ -253,70 +210,39 @@ mod tests {
         assert_eq!(pool.run(|| 5).await, Ok(5));
     }
 
-    /// The order in which one worker takes jobs that came while it was busy.
-    async fn order_of(jobs: &[(Urgency, &'static str)]) -> Vec<&'static str> {
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn long_work_has_threads_of_its_own_that_stand_back() {
         let pool = CpuPool::new(1, || ()).unwrap();
-        let (patient, order) = (pool.patient(), Arc::new(Mutex::new(Vec::new())));
+        let niceness = || rustix::process::nice(0).unwrap();
+        let usual = pool.run(niceness).await.unwrap();
+        assert_eq!(pool.patient().run(niceness).await.unwrap(), (usual + PATIENCE).min(19));
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let busy = tokio::spawn({
-            let pool = pool.clone();
-            async move { pool.run(move || wait.recv().unwrap()).await }
-        });
-        while !pool.door.queues.lock().urgent.is_empty() || pool.door.queues.lock().urgent_in_a_row == 0 {
-            tokio::task::yield_now().await;
-        }
-        let mut handles = Vec::new();
-        for (urgency, name) in jobs.iter().copied() {
-            let (pool, order) =
-                (if urgency == Urgency::Urgent { pool.clone() } else { patient.clone() }, order.clone());
-            let mut job = Box::pin(async move { pool.run(move || order.lock().unwrap().push(name)).await });
-            // Polled once it is in the queue.
-            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-            assert!(job.as_mut().poll(&mut context).is_pending());
-            handles.push(job);
-        }
+        let patient = pool.patient();
+        let busy = tokio::spawn(async move { patient.run(move || wait.recv()).await });
+        assert_eq!(pool.run(|| 5).await, Ok(5), "while the others are busy");
         go.send(()).unwrap();
-        for handle in handles {
-            handle.await.unwrap();
-        }
-        busy.await.unwrap().unwrap();
-        std::mem::take(&mut order.lock().unwrap())
+        busy.await.unwrap().unwrap().unwrap();
     }
 
     #[tokio::test]
-    async fn patient_jobs_let_urgent_ones_pass() {
-        use Urgency::{Patient, Urgent};
-        let order = order_of(&[(Patient, "p1"), (Urgent, "u1"), (Patient, "p2"), (Urgent, "u2")]).await;
-        assert_eq!(order, ["u1", "u2", "p1", "p2"]);
-    }
-
-    #[tokio::test]
-    async fn a_patient_job_has_its_turn_among_many_urgent_ones() {
-        let mut jobs = vec![(Urgency::Patient, "p")];
-        jobs.extend([(Urgency::Urgent, "u"); 20]);
-        let order = order_of(&jobs).await;
-        let place = order.iter().position(|name| *name == "p").unwrap();
-        assert!(place <= URGENT_IN_A_ROW as usize, "{order:?}");
-    }
-
-    #[test]
-    fn the_workers_end_with_the_last_clone() {
-        static ENDED: AtomicUsize = AtomicUsize::new(0);
-        struct Ends;
-        impl Drop for Ends {
+    async fn the_threads_end_with_the_last_clone() {
+        static HELD: AtomicUsize = AtomicUsize::new(0);
+        struct Held;
+        impl Drop for Held {
             fn drop(&mut self) {
-                ENDED.fetch_add(1, Ordering::SeqCst);
+                HELD.fetch_sub(1, Ordering::SeqCst);
             }
         }
-        thread_local!(static HELD: Ends = const { Ends });
-        let pool = CpuPool::new(3, || HELD.with(|_| ())).unwrap();
+        thread_local!(static OF_THREAD: Held = { HELD.fetch_add(1, Ordering::SeqCst); Held });
+        let pool = CpuPool::new(1, || ()).unwrap();
         let patient = pool.patient();
-        drop(pool);
-        std::thread::sleep(Duration::from_millis(20));
-        assert_eq!(ENDED.load(Ordering::SeqCst), 0);
-        drop(patient);
+        pool.run(|| OF_THREAD.with(|_| ())).await.unwrap();
+        patient.run(|| OF_THREAD.with(|_| ())).await.unwrap();
+        assert_eq!(HELD.load(Ordering::SeqCst), 2);
+        drop((pool, patient));
         let start = std::time::Instant::now();
-        while ENDED.load(Ordering::SeqCst) < 3 {
+        while HELD.load(Ordering::SeqCst) > 0 {
             assert!(start.elapsed() < Duration::from_secs(5));
             std::thread::yield_now();
         }

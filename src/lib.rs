@@ -12,6 +12,8 @@ pub mod encode;
 pub mod geo;
 pub mod http;
 pub mod lambda;
+pub mod ops;
+pub mod parameter;
 pub mod raster;
 pub mod render;
 pub mod storage;

@@ -17,12 +17,12 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::catalog::{Catalog, OpenLayer};
 use crate::config::{self, ConfigError, LayerConfig, LayersFile, ServerSettings};
 use crate::cpu::CpuPool;
+use crate::parameter::BadParameter;
 use crate::raster::RasterError;
 use crate::raster::readers::{Readers, gdal};
 use crate::render::RenderError;
-use crate::render::options::BadParameter;
 use crate::storage::Policy;
-use crate::zonal::ZonalError;
+use crate::zonal::{Limits, ZonalError};
 
 /// Something that the operating system or the data refused.
 const EXIT_FAILED: u8 = 1;
@@ -206,6 +206,18 @@ impl Setup {
         let (layers, policy) = ([(target.to_owned(), config)].into(), Policy::of_sources([target]));
         let file = LayersFile { layers, policy, ..LayersFile::default() };
         Ok(Catalog::new(file, &self.readers, self.settings.storage(), None))
+    }
+
+    /// What an analysis may ask for.
+    fn limits(&self) -> Limits {
+        let settings = &self.settings;
+        Limits {
+            cells: settings.max_cells,
+            vertices: settings.max_vertices,
+            rings: settings.max_rings,
+            features: settings.max_features,
+            answer_bytes: settings.answer_bytes(),
+        }
     }
 
     /// A layer by its name, or a raster by its path.

@@ -15,6 +15,7 @@ use crate::{config, cpu, lambda};
 pub async fn run(setup: Setup) -> Result<(), CliError> {
     cpu::quiet_panics();
     let catalog = setup.catalog().await?;
+    let limits = setup.limits();
     let settings = &setup.settings;
     let http = HttpSettings {
         cors_origins: settings.cors_origins.clone(),
@@ -22,7 +23,7 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
         empty_tile: settings.empty_tile,
         tile_cache_bytes: u64::from(settings.tile_cache_mb()) << 20,
     };
-    let state = AppState::new(catalog, setup.pool, http, settings.limits());
+    let state = AppState::new(catalog, setup.pool, http, limits);
     let catalog = Arc::clone(&state.catalog);
     let app = build_app(state);
     if config::on_lambda() {

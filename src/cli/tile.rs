@@ -7,7 +7,7 @@ use clap::Args;
 use super::{CliError, Setup, say};
 use crate::encode::TileFormat;
 use crate::geo::TileId;
-use crate::render::options::BadParameter;
+use crate::parameter::BadParameter;
 use crate::render::{self, RenderOptions, TileQuery};
 
 /// Arguments of `tile`; the options are the parameters of the tile address.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
 
 use super::{CliError, Setup};
 use crate::catalog::OpenLayer;
 use crate::zonal::options::Options;
 use crate::zonal::runner::LocalRunner;
-use crate::zonal::shapes::{Feature, read_features};
+use crate::zonal::shapes::{Feature, Geometry, read_features};
 use crate::zonal::{Zonal, ZonalError};
 
 /// What to find out. The options are those of the HTTP interface.
@@ -136,6 +137,18 @@ pub struct SampleArgs {
     resampling: Option<String>,
 }
 
+/// A line of the output: the feature without its geometry, and what it came to.
+#[derive(Serialize)]
+struct Line {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Value>,
+    properties: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
 /// Which analysis.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -149,7 +162,7 @@ pub async fn run(setup: Setup, command: ZonalCommand) -> Result<(), CliError> {
     let (kind, common, options) = command.into_parts();
     let catalog = Arc::new(setup.catalog_with(&common.target).await?);
     let layer = catalog.get(&common.target).ok_or_else(|| CliError::NoLayer(common.target.clone()))?.open().await?;
-    let zonal = Zonal::new(&setup.pool, Arc::new(LocalRunner::new(&setup.pool, &catalog)), setup.settings.limits());
+    let zonal = Zonal::new(&setup.pool, Arc::new(LocalRunner::new(&setup.pool, &catalog)), setup.limits());
     let shown = common.file.display().to_string();
     let text = std::fs::read(&common.file).map_err(CliError::io(format!("cannot read {shown}")))?;
     let features = read_features(&text).map_err(ZonalError::from)?;
@@ -157,17 +170,21 @@ pub async fn run(setup: Setup, command: ZonalCommand) -> Result<(), CliError> {
     let mut progress = Progress::of(features.len());
     let (all, mut failed) = (features.len(), 0);
     for feature in features {
-        let line = match ask(&zonal, kind, &layer, feature.clone(), &options).await {
-            Ok(result) => line(&feature, "result", result),
+        let Feature { id, properties, geometry } = feature;
+        let answer = match geometry {
+            Ok(geometry) => ask(&zonal, kind, &layer, geometry, &options).await,
+            Err(error) => Err(error.into()),
+        };
+        let (result, error) = match answer {
+            Ok(result) => (Some(result), None),
             // A wrong option is wrong for all of them.
             Err(error @ ZonalError::Parameter(_)) => return Err(error.into()),
-            Err(error) => {
-                failed += 1;
-                line(&feature, "error", error.to_string().into())
-            }
+            Err(error) => (None, Some(error.to_string())),
         };
+        failed += usize::from(error.is_some());
+        let line = json(&Line { id, properties, result, error })?;
         progress.hide();
-        writeln!(output, "{line}").map_err(CliError::io("cannot write"))?;
+        writeln!(output, "{}", line.get()).map_err(CliError::io("cannot write"))?;
         progress.advance();
     }
     progress.hide();
@@ -176,29 +193,19 @@ pub async fn run(setup: Setup, command: ZonalCommand) -> Result<(), CliError> {
 }
 
 async fn ask(
-    zonal: &Zonal, kind: Kind, layer: &Arc<OpenLayer>, feature: Feature, options: &Options,
-) -> Result<Value, ZonalError> {
-    let geometry = feature.geometry;
+    zonal: &Zonal, kind: Kind, layer: &Arc<OpenLayer>, geometry: Geometry, options: &Options,
+) -> Result<Box<RawValue>, ZonalError> {
     match kind {
-        Kind::Counts => to_value(&zonal.counts(layer, geometry, options).await?),
-        Kind::Statistics => to_value(&zonal.statistics(layer, geometry, options).await?),
-        Kind::Extract => to_value(&zonal.extract(layer, None, geometry, options).await?),
-        Kind::Sample => to_value(&zonal.sample(layer, geometry, options).await?),
+        Kind::Counts => json(&zonal.counts(layer, geometry, options).await?),
+        Kind::Statistics => json(&zonal.statistics(layer, geometry, options).await?),
+        Kind::Extract => json(&zonal.extract(layer, None, geometry, options).await?),
+        Kind::Sample => json(&zonal.sample(layer, geometry, options).await?),
     }
 }
 
-fn to_value(answer: &impl Serialize) -> Result<Value, ZonalError> {
-    serde_json::to_value(answer).map_err(|_| ZonalError::foreign())
-}
-
-/// The feature, without its geometry, and what it came to.
-fn line(feature: &Feature, name: &str, outcome: Value) -> Value {
-    let mut line = json!({ "properties": feature.properties });
-    if let Some(id) = &feature.id {
-        line["id"] = id.clone();
-    }
-    line[name] = outcome;
-    line
+/// As JSON, its members in their order.
+fn json(answer: &impl Serialize) -> Result<Box<RawValue>, ZonalError> {
+    to_raw_value(answer).map_err(|_| ZonalError::foreign())
 }
 
 fn open(path: Option<&PathBuf>) -> Result<Box<dyn Write>, CliError> {

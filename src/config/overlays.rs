@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::check::Check;
 use crate::color::Colormap;
-use crate::zonal::rules::Rules;
+use crate::ops::Rules;
 
 /// The keys of an overlay and of a layer in it, for the message about one that is not among them.
 const FIELDS: &str = "title, description, attribution, colormap, colormap_name, rescale and layers";

@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::storage::StorageSettings;
-use crate::zonal::Limits;
 
 /// Where the layers are declared when nobody says.
 const DEFAULT_LAYERS_FILE: &str = "cogwheel.toml";
@@ -126,18 +125,10 @@ impl ServerSettings {
         self.tile_cache_mb.unwrap_or(if on_lambda() { 0 } else { 16 })
     }
 
-    /// What one analysis may ask for.
+    /// Bytes that the answer of an analysis may have. Lambda takes answers of 6 MB.
     #[must_use]
-    pub fn limits(&self) -> Limits {
-        // Lambda takes answers of 6 MB; what is compressed in front of it must fit, too.
-        let answer_mb = self.max_answer_mb.unwrap_or(if on_lambda() { 4 } else { 64 });
-        Limits {
-            cells: self.max_cells,
-            vertices: self.max_vertices,
-            rings: self.max_rings,
-            features: self.max_features,
-            answer_bytes: u64::from(answer_mb) << 20,
-        }
+    pub fn answer_bytes(&self) -> u64 {
+        u64::from(self.max_answer_mb.unwrap_or(if on_lambda() { 4 } else { 64 })) << 20
     }
 
     /// Memory for bytes of objects.

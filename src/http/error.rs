@@ -10,11 +10,12 @@ use serde::Serialize;
 
 use crate::cpu::panic_message;
 use crate::geo::tile::TileError;
+use crate::parameter::BadParameter;
 use crate::raster::{RasterError, TOO_MANY_SOURCES};
 use crate::render::RenderError;
-use crate::render::options::BadParameter;
 use crate::storage::{Refusal, StorageError};
 use crate::zonal::ZonalError;
+use crate::zonal::extract::ExtractError;
 use crate::zonal::shapes::Fault;
 use crate::zonal::stats::StatsError;
 
@@ -168,11 +169,12 @@ impl ApiError {
             },
             ZonalError::Parameter(error) => Self::BadParameter(error),
             ZonalError::TooLarge { .. }
-            | ZonalError::Extract(_)
+            | ZonalError::Extract(ExtractError::TooManyRegions { .. } | ExtractError::TooManyCorners { .. })
             | ZonalError::Stats(StatsError::TooManyValues { .. }) => Self::TooLarge { detail: error.to_string() },
             ZonalError::Changed { layer } => Self::Changed { layer },
             ZonalError::Raster { layer, cause } => Self::raster(&layer, cause),
             ZonalError::Stats(StatsError::Mismatch)
+            | ZonalError::Extract(ExtractError::Unmatched { .. })
             | ZonalError::Version { .. }
             | ZonalError::Crs(_)
             | ZonalError::Cpu(_)

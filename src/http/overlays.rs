@@ -137,13 +137,15 @@ fn reads(overlay: &Overlay, size: Option<&String>, scale: u32) -> Result<Vec<Ren
 fn style(
     config: &OverlayConfig, overlay: &Overlay, query: &TileQuery, rescale: &[String], format: TileFormat,
 ) -> Result<OverlayStyle, ApiError> {
-    let asked = render::options::asked_colormap(query)?.map(|(_, map)| map);
-    let colormap = asked.or_else(|| config.colormap.clone()).or_else(|| Colormap::named(DEFAULT_COLORMAP));
+    let asked_map = render::options::asked_colormap(query)?.map(|(_, map)| map);
+    // The overlay's range belongs to its colours: a colormap of actual scores in the query replaces both.
+    let own_range = config.rescale.filter(|_| asked_map.as_ref().is_none_or(|map| matches!(map, Colormap::Lut(_))));
+    let colormap = asked_map.or_else(|| config.colormap.clone()).or_else(|| Colormap::named(DEFAULT_COLORMAP));
     let colormap = colormap.ok_or_else(|| ApiError::Internal { cause: "the default colormap is gone".to_owned() })?;
     let is_by_value = !matches!(colormap, Colormap::Lut(_));
     let asked = render::options::rescale(rescale, 1)?.and_then(|ranges| ranges.first().copied());
     let [low, high] = overlay.range();
     let whole = if low < high { [low, high] } else { [low, low + 1.0] };
-    let range = asked.or(config.rescale).or_else(|| (!is_by_value).then_some(whole));
+    let range = asked.or(own_range).or_else(|| (!is_by_value).then_some(whole));
     Ok(OverlayStyle { colormap, range, format })
 }

@@ -7,6 +7,7 @@ use crate::catalog::OpenLayer;
 use crate::color::Colormap;
 use crate::config::Nodata;
 use crate::encode::TileFormat;
+use crate::parameter::BadParameter;
 use crate::raster::DataType;
 use crate::warp::{KernelChoice, Resampling};
 
@@ -82,16 +83,6 @@ pub enum Rescale {
     Range([f64; 2]),
     /// From the range of the layer's values.
     Auto,
-}
-
-/// A parameter that can't be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{parameter}: {reason}")]
-pub struct BadParameter {
-    /// Its name in the query.
-    pub parameter: &'static str,
-    /// What is wrong and what would be right.
-    pub reason: String,
 }
 
 fn bad(parameter: &'static str, reason: impl fmt::Display) -> BadParameter {

@@ -15,9 +15,9 @@ use super::grid::Grid;
 use super::inputs::{Fetch, Inputs};
 use super::plan::Tiling;
 use super::reduce::{Partial, Reducer, Reduction};
-use super::rules::Rules;
 use super::{CellRule, Window, ZonalError};
 use crate::cpu::CpuPool;
+use crate::ops::Rules;
 use crate::raster::Pixels;
 
 /// Counts up whenever requests or partials change.

@@ -5,8 +5,8 @@ use super::shapes::ShapeError;
 use super::stats::StatsError;
 use crate::cpu::CpuError;
 use crate::geo::CrsError;
+use crate::parameter::BadParameter;
 use crate::raster::RasterError;
-use crate::render::options::BadParameter;
 
 /// Why an analysis has no answer: all of it, or an error, never a part.
 #[derive(Debug, thiserror::Error)]

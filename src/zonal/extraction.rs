@@ -9,12 +9,12 @@ use super::answer::{Answer, Method};
 use super::extract::{self, Connectivity, Drawing, Region, Regions, Selection};
 use super::options::{Options, bad};
 use super::reduce::{Partial, Reduction};
-use super::rules::Values;
 use super::shapes::Geometry;
 use super::survey::{Subject, Survey};
 use super::{CellRule, Zonal, ZonalError};
 use crate::catalog::OpenLayer;
 use crate::geo::CrsError;
+use crate::ops::Values;
 
 /// Regions that one job draws: some milliseconds.
 const REGIONS_AT_ONCE: usize = 100;

@@ -18,6 +18,9 @@ const MARGIN: f64 = 0.02;
 /// The same in cells, at least.
 const MARGIN_CELLS: f64 = 4.0;
 
+/// Positions closer than this to the border or middle of a cell are on it. (GDAL takes 1e-4.)
+const SNAP_CELLS: f64 = 1e-6;
+
 /// Mercator has no poles.
 const MERCATOR_LATITUDE: f64 = 89.5;
 
@@ -100,7 +103,11 @@ impl Grid {
     /// # Errors
     /// When a part of it near the raster can't be projected, or takes too many vertices.
     pub fn shape(&self, area: &Area) -> Result<Shape, ShapeError> {
-        Ok(Shape::new(&area.project(&self.boxes(), |lon, lat| self.to_cells(lon, lat))?))
+        let mut polygons = area.project(&self.boxes(), |lon, lat| self.to_cells(lon, lat))?;
+        for position in polygons.iter_mut().flatten().flatten() {
+            *position = position.map(snapped);
+        }
+        Ok(Shape::new(&polygons))
     }
 
     /// Longitudes and latitudes to columns and rows, in place; what the projection can't show becomes NaN or infinite.
@@ -177,6 +184,13 @@ impl Grid {
         let seam = if native_west(profile).is_some() { west } else { -180.0 };
         vec![[seam, south, seam + 360.0, north]]
     }
+}
+
+/// A position that is meant to be on the border of a cell, or in its middle, is put there: decimal degrees and a
+/// geotransform leave it a few digits beside it, and it would touch the cells on the other side.
+fn snapped(position: f64) -> f64 {
+    let half = (position * 2.0).round() / 2.0;
+    if (position - half).abs() < SNAP_CELLS { half } else { position }
 }
 
 /// The longitude of the raster's left side in its own terms, where x is nothing but longitude.

@@ -19,11 +19,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Whether a shape may be looked at at all.
+    /// Whether the shapes of an analysis may be looked at at all.
     ///
     /// # Errors
-    /// When it has too many rings or vertices.
-    pub fn check(&self, polygons: &[Polygon]) -> Result<(), ZonalError> {
+    /// When they have too many rings or vertices.
+    pub fn check(&self, polygons: &[&Polygon]) -> Result<(), ZonalError> {
         let rings = || polygons.iter().flat_map(|polygon| polygon.holes.iter().chain([&polygon.exterior]));
         let advice = "simplify the shape, or send it in parts";
         let within = |what: &'static str, size: usize, limit: u64| match size as u64 {

@@ -31,7 +31,6 @@ pub mod overlay;
 mod pairs;
 pub mod plan;
 pub mod reduce;
-pub mod rules;
 pub mod runner;
 pub mod sample;
 pub mod shapes;

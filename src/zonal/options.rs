@@ -12,7 +12,7 @@ use super::shapes::{self, Geometry, Polygon};
 use super::survey::{Modification, Overview, Question};
 use super::{CellRule, ZonalError};
 use crate::catalog::OpenLayer;
-use crate::render::options::BadParameter;
+use crate::parameter::BadParameter;
 
 /// Options by name. Those that were named win over members of a body.
 #[derive(Debug, Clone, Default)]
@@ -62,9 +62,13 @@ impl Options {
         }
     }
 
-    /// The last value under a name of somebody's choice.
-    pub(super) fn named(&self, name: &str) -> Option<String> {
-        self.all(name).pop()
+    /// The value under a name of somebody's choice, of which `kind` says what it is.
+    pub(super) fn named(&self, kind: &'static str, name: &str) -> Result<Option<String>, ZonalError> {
+        let mut all = self.all(name);
+        match all.len() {
+            0 | 1 => Ok(all.pop()),
+            count => Err(bad(kind, format!("{name} is given {count} times; once is enough"))),
+        }
     }
 
     /// The value of an option that is given at most once; a list is written with commas.

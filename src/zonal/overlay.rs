@@ -8,13 +8,13 @@ use super::answer::{Answer, Method};
 use super::chunk::Scoring;
 use super::counts::Counts;
 use super::options::{Options, bad};
-use super::rules::Rules;
 use super::shapes::Geometry;
 use super::statistics::{self, Statistics};
 use super::survey::{Subject, Survey};
 use super::{Zonal, ZonalError};
 use crate::catalog::OpenLayer;
 use crate::config::OverlayConfig;
+use crate::ops::Rules;
 use crate::raster::DataType;
 
 /// What the one band of an overlay is called.
@@ -42,7 +42,7 @@ impl Overlay {
             if own.bidx > layer.profile().bands.len() {
                 return Err(bad("bidx", format!("layer \"{name}\" has no band {}", own.bidx)));
             }
-            let weight = match options.named(&format!("w.{name}")) {
+            let weight = match options.named("w", &format!("w.{name}"))? {
                 None => own.weight,
                 Some(text) => text
                     .parse()
@@ -50,7 +50,7 @@ impl Overlay {
                     .filter(|weight: &f64| weight.is_finite())
                     .ok_or_else(|| bad("w", format!("w.{name}: \"{text}\" is no number")))?,
             };
-            let rules = match options.named(name) {
+            let rules = match options.named("scores", name)? {
                 None => own.scores.clone(),
                 Some(text) => text.parse().map_err(|error| bad("scores", format!("{name}: {error}")))?,
             };

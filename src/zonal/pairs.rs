@@ -1,6 +1,7 @@
 //! How often values of two bands come together.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -49,26 +50,20 @@ impl Pairs {
     /// # Errors
     /// When there are more pairs than the limit.
     pub fn push(&mut self, a: &BandCells, b: &BandCells, runs: &[Run]) -> Result<(), StatsError> {
-        each_samples!(&a.samples, left => each_samples!(&b.samples, right => {
-            for run in runs {
-                // Neighbours are often equal: one look a stretch.
-                let mut last: Option<(Pair, u64)> = None;
-                for index in range(a.width, run) {
-                    let pair = [key(a, left, index), key(b, right, index)];
-                    match &mut last {
-                        Some((known, cells)) if *known == pair => *cells += 1,
-                        _ => {
-                            if let Some((pair, cells)) = last.replace((pair, 1)) {
-                                self.add(pair, Tally::of(cells, run.weight))?;
-                            }
-                        }
-                    }
-                }
-                if let Some((pair, cells)) = last {
-                    self.add(pair, Tally::of(cells, run.weight))?;
-                }
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for run in runs {
+            let range = range(a.width, run);
+            keys(a, range.clone(), &mut left);
+            keys(b, range, &mut right);
+            // Neighbours are often equal: one look a stretch.
+            let mut index = 0;
+            while let Some((a, b)) = left.get(index).zip(right.get(index)) {
+                let rest = left[index..].iter().zip(&right[index..]);
+                let cells = rest.take_while(|(left, right)| (*left, *right) == (a, b)).count();
+                self.add([*a, *b], Tally::of(cells as u64, run.weight))?;
+                index += cells;
             }
-        }));
+        }
         Ok(())
     }
 
@@ -94,9 +89,13 @@ impl Pairs {
     }
 }
 
-fn key<T: Cell>(band: &BandCells, cells: &[T], index: usize) -> Option<u64> {
-    let cell = &cells[index..=index];
-    (band.is_valid(index) && T::are_numbers(cell)).then(|| cell[0].key())
+/// The keys of some cells, in the place of what `out` held.
+fn keys(band: &BandCells, range: Range<usize>, out: &mut Vec<Option<u64>>) {
+    out.clear();
+    each_samples!(&band.samples, cells => out.extend(range.map(|index| {
+        let cell = &cells[index..=index];
+        (band.is_valid(index) && Cell::are_numbers(cell)).then(|| cell[0].key())
+    })));
 }
 
 impl From<Wire> for Pairs {

@@ -9,10 +9,10 @@ use super::extract::{Selection, Traced, trace};
 use super::ground::Ground;
 use super::inputs::Inputs;
 use super::pairs::Pairs;
-use super::rules::Values;
 use super::stats::{BandPartial, Counts, StatisticsPartial, Wanted};
 use super::{Run, Window, ZonalError};
 use crate::each_samples;
+use crate::ops::Values;
 use crate::raster::{DataType, Sample};
 
 /// What is wanted.

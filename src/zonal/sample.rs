@@ -144,8 +144,10 @@ impl Zonal {
 fn steps(options: &Options) -> Result<Steps, ZonalError> {
     match (options.parsed::<usize>("n")?, options.parsed::<f64>("spacing_m")?) {
         (Some(_), Some(_)) => Err(bad("n", "name either n or spacing_m")),
-        (Some(count), None) => Ok(Steps::Count(count)),
-        (None, Some(spacing)) => Ok(Steps::SpacingM(spacing)),
+        (Some(count), None) if count >= 2 => Ok(Steps::Count(count)),
+        (Some(count), None) => Err(bad("n", format!("{count}: a line has two ends; ask for 2 points or more"))),
+        (None, Some(spacing)) if spacing > 0.0 && spacing.is_finite() => Ok(Steps::SpacingM(spacing)),
+        (None, Some(spacing)) => Err(bad("spacing_m", format!("{spacing} is no distance in metres above 0"))),
         (None, None) => Ok(Steps::Count(DEFAULT_POINTS)),
     }
 }
@@ -153,10 +155,11 @@ fn steps(options: &Options) -> Result<Steps, ZonalError> {
 fn places(geometry: Geometry, steps: Steps) -> Result<Vec<LinePoint>, ZonalError> {
     match geometry {
         Geometry::Line(line) => Ok(along(&line, steps)?),
-        other => {
+        Geometry::Points(points) => {
             let point = |[lon, lat]: [f64; 2]| LinePoint { distance_m: 0.0, lon: wrap_longitude(lon), lat };
-            Ok(other.into_points()?.into_iter().map(point).collect())
+            Ok(points.into_iter().map(point).collect())
         }
+        areas @ Geometry::Areas(_) => Err(areas.not("a LineString, a Point or a MultiPoint").into()),
     }
 }
 

@@ -12,8 +12,8 @@ use super::reduce::{Partial, Reduction};
 use super::shapes::{Area, Polygon};
 use super::{CellRule, Limits, Window, ZonalError};
 use crate::catalog::OpenLayer;
+use crate::parameter::BadParameter;
 use crate::raster::DataType;
-use crate::render::options::BadParameter;
 
 /// A layer that is looked at.
 #[derive(Clone)]
@@ -100,7 +100,8 @@ impl Survey {
     pub fn new(
         subjects: &[Subject], scoring: Option<Vec<Scoring>>, question: &Question, limits: &Limits,
     ) -> Result<Self, ZonalError> {
-        limits.check(&question.polygons)?;
+        let burnt = question.modifications.iter().flat_map(|modification| &modification.polygons);
+        limits.check(&question.polygons.iter().chain(burnt).collect::<Vec<_>>())?;
         let area = Area::new(&question.polygons)?;
         let first = &subjects[0];
         let levels = first.layer.profile().levels.len();
@@ -115,7 +116,7 @@ impl Survey {
             let grid = Grid::new(&first.layer, level)?;
             let shape = grid.shape(&area)?;
             match Plan::new(&grid, &first.bands, &shape, question.rule, limits) {
-                Ok(plan) => return Self::over(grid, plan, shape, subjects, scoring, question, limits),
+                Ok(plan) => return Self::over(grid, plan, shape, subjects, scoring, question),
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
@@ -124,14 +125,12 @@ impl Survey {
 
     fn over(
         grid: Grid, plan: Plan, shape: Shape, subjects: &[Subject], scoring: Option<Vec<Scoring>>, question: &Question,
-        limits: &Limits,
     ) -> Result<Self, ZonalError> {
         let mut inputs = Vec::new();
         for (index, Subject { layer, bands }) in subjects.iter().enumerate() {
             let grid = if index == 0 { grid.clone() } else { Grid::new(layer, 0)? };
             let mut burns = Vec::new();
             for modification in question.modifications.iter().filter(|each| each.subject == index) {
-                limits.check(&modification.polygons)?;
                 fits(&grid, bands, modification.value)?;
                 burns.push((grid.shape(&Area::new(&modification.polygons)?)?, modification.value));
             }

@@ -4,6 +4,7 @@
 //! the other are cut there into arcs. An arc that has left goes on along the border of the rectangle, counterclockwise
 //! with the polygon on its left, to where the next arc comes in: on the same side, or past a pole on the other one.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::densify::{INVISIBLE, LonLat, Loop};
@@ -29,7 +30,7 @@ pub fn cut(loops: &[Loop]) -> Vec<Polygon> {
         cut_ring(ring, &mut rings, &mut arcs);
     }
     link(&arcs, &mut rings);
-    group(rings.into_iter().flat_map(|ring| part_at_touches(&without_spikes(round(&ring)))).collect())
+    group(rings.iter().flat_map(|ring| part_at_touches(&round(ring))).collect())
 }
 
 /// A ring that is on the map, perhaps after some whole turns.
@@ -41,53 +42,84 @@ fn fit(ring: &Loop) -> Option<Vec<LonLat>> {
     fits.then(|| ring.places.iter().map(|[lon, lat]| [(lon + shift).clamp(-180.0, 180.0), *lat]).collect())
 }
 
-/// Cuts a ring into arcs; it goes to `rings` if it needs none.
+/// Cuts a ring into arcs that begin and end on the antimeridian, and are beside it in between. Edges along it are left
+/// out: the border of the map is there. A ring that is nowhere near goes to `rings`.
 fn cut_ring(ring: &Loop, rings: &mut Vec<Vec<LonLat>>, arcs: &mut Vec<Vec<LonLat>>) {
-    let sheet = |lon: f64| ((lon + 180.0) / 360.0).floor();
-    let behind = ring.places.first().map(|[lon, lat]| [lon + ring.turn, *lat]);
+    let places: Vec<LonLat> = ring.places.iter().map(|[lon, lat]| [snapped(*lon), *lat]).collect();
+    let behind = places.first().map(|[lon, lat]| [lon + ring.turn, *lat]);
     let mut done: Vec<Vec<LonLat>> = Vec::new();
     let mut arc = Vec::new();
-    for (from, to) in ring.places.iter().zip(ring.places[1..].iter().chain(&behind)) {
-        let mut at = sheet(from[0]);
-        arc.push([from[0] - 360.0 * at, from[1]]);
-        while at != sheet(to[0]) {
-            let east = to[0] > from[0];
-            let lon = 360.0 * at + if east { 180.0 } else { -180.0 };
-            let lat = from[1] + (to[1] - from[1]) * (lon - from[0]) / (to[0] - from[0]);
-            let side = if east { 180.0 } else { -180.0 };
-            arc.push([side, lat]);
-            done.push(std::mem::replace(&mut arc, vec![[-side, lat]]));
-            at += if east { 1.0 } else { -1.0 };
+    for (from, to) in places.iter().zip(places[1..].iter().chain(&behind)) {
+        if false {
+            continue;
+        }
+        let mut at = *from;
+        while at != *to {
+            let next = first_crossing(at, *to);
+            let turns = line_west_of(f64::midpoint(at[0], next[0])) + 180.0;
+            if arc.is_empty() {
+                arc.push([at[0] - turns, at[1]]);
+            }
+            arc.push([next[0] - turns, next[1]]);
+            if is_on_line(next[0]) {
+                done.push(std::mem::take(&mut arc));
+            }
+            at = next;
         }
     }
-    // the ring began in the middle of its first arc
+    // the ring began in the middle of its first arc, and has come back to there
+    arc.pop();
     match done.first_mut() {
         Some(first) => {
-            arc.append(first);
-            *first = arc;
+            first.splice(..0, arc);
             arcs.append(&mut done);
         }
         None => rings.push(arc),
     }
 }
 
+/// The antimeridian, after so many turns that it is west of a longitude, or on it.
+fn line_west_of(lon: f64) -> f64 {
+    360.0 * ((lon + 180.0) / 360.0).floor() - 180.0
+}
+
+fn is_on_line(lon: f64) -> bool {
+    lon == line_west_of(lon)
+}
+
+/// A longitude, or the antimeridian if it is next to it.
+fn snapped(lon: f64) -> f64 {
+    let nearest = line_west_of(lon + 180.0);
+    if (lon - nearest).abs() < INVISIBLE { nearest } else { lon }
+}
+
+/// Where an edge first comes to the antimeridian, or its end.
+fn first_crossing(from: LonLat, to: LonLat) -> LonLat {
+    let line = match line_west_of(from[0]) {
+        line if to[0] >= from[0] => line + 360.0,
+        line if line == from[0] => line - 360.0,
+        line => line,
+    };
+    let part = (line - from[0]) / (to[0] - from[0]);
+    if part < 1.0 { [line, from[1] + (to[1] - from[1]) * part] } else { to }
+}
+
 /// Joins arcs to rings along the border of the map.
 fn link(arcs: &[Vec<LonLat>], rings: &mut Vec<Vec<LonLat>>) {
-    let mut starts: Vec<(f64, usize)> = arcs.iter().enumerate().map(|(i, arc)| (on_border(arc.first()), i)).collect();
+    let mut starts: Vec<(OnBorder, usize)> = arcs.iter().map(|arc| on_border(arc[0], arc[1])).zip(0..).collect();
     starts.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut used = vec![false; arcs.len()];
     for first in 0..arcs.len() {
         let (mut ring, mut index) = (Vec::new(), first);
         while !std::mem::replace(&mut used[index], true) {
-            ring.extend_from_slice(&arcs[index]);
-            let end = on_border(arcs[index].last());
-            let next = starts.partition_point(|(start, _)| *start < end);
+            let arc = &arcs[index];
+            ring.extend_from_slice(arc);
+            let end = on_border(arc[arc.len() - 1], arc[arc.len() - 2]);
+            let next = starts.partition_point(|(start, _)| start.total_cmp(&end).is_lt());
             let (start, next) = starts[next % starts.len()];
-            let start = if start < end { start + PERIMETER } else { start };
-            for turn in [0.0, PERIMETER] {
-                let passed = CORNERS.iter().filter(|(at, _)| (end..start).contains(&(at + turn)));
-                ring.extend(passed.map(|(_, corner)| *corner));
-            }
+            let start = if start.total_cmp(&end).is_lt() { start.at + PERIMETER } else { start.at };
+            // no further than to the other side: what crosses the antimeridian is on both
+            ring.extend(CORNERS.iter().filter(|(at, _)| (end.at..start).contains(at)).map(|(_, corner)| *corner));
             index = next;
         }
         if !ring.is_empty() {
@@ -96,23 +128,25 @@ fn link(arcs: &[Vec<LonLat>], rings: &mut Vec<Vec<LonLat>>) {
     }
 }
 
-/// Without places between others on ±180°: where something so thin was cut that rounding made a line of it, a ring
-/// would run along the antimeridian to and fro.
-fn without_spikes(mut ring: Vec<LonLat>) -> Vec<LonLat> {
-    let first = ring.iter().position(|place| place[0].abs() != 180.0);
-    ring.rotate_left(first.unwrap_or(0));
-    let mut places: Vec<LonLat> = Vec::with_capacity(ring.len());
-    for place in ring {
-        if let [.., before, last] = places.as_slice()
-            && place[0].abs() == 180.0
-            && before[0] == place[0]
-            && last[0] == place[0]
-        {
-            places.pop();
-        }
-        places.push(place);
+/// Where an arc comes to the border of the map.
+#[derive(Clone, Copy)]
+struct OnBorder {
+    /// How far along the border, in degrees.
+    at: f64,
+    /// The slope of the arc there, seen from the border: those that touch are passed one after the other.
+    slope: f64,
+}
+
+impl OnBorder {
+    fn total_cmp(&self, other: &Self) -> Ordering {
+        self.at.total_cmp(&other.at).then(self.slope.total_cmp(&other.slope))
     }
-    places
+}
+
+/// `place` is on ±180°, `beside` is next to it on the arc.
+fn on_border([lon, lat]: LonLat, beside: LonLat) -> OnBorder {
+    let slope = (beside[1] - lat) / (beside[0] - lon).abs();
+    if lon > 0.0 { OnBorder { at: lat + 90.0, slope } } else { OnBorder { at: 630.0 - lat, slope: -slope } }
 }
 
 /// The simple rings of a ring that touches itself: a hole that was cut is part of the exterior, and they may have
@@ -130,11 +164,6 @@ fn part_at_touches(ring: &[LonLat]) -> Vec<Vec<LonLat>> {
     rings.push(path);
     rings.retain(|ring| ring.len() > 2);
     rings
-}
-
-/// How far along the border of the map a place on ±180° is.
-fn on_border(place: Option<&LonLat>) -> f64 {
-    place.map_or(0.0, |[lon, lat]| if *lon > 0.0 { lat + 90.0 } else { 540.0 + 90.0 - lat })
 }
 
 /// Holes go to the exteriors that they are in.

@@ -4,16 +4,10 @@
 //! places are close to it.
 
 use super::Corner;
+use super::corners::corners;
 
 /// Longitude and latitude, in degrees.
 pub type LonLat = [f64; 2];
-
-/// How far inside of its outline a ring is looked at, in cells: nothing that could be seen. But no place is then exactly
-/// on a pole, where longitudes mean nothing, and no edge runs through one.
-const HAIR: f64 = 1e-9;
-
-/// How far inside it shows on which side of the antimeridian a ring is that runs along it, in cells.
-const NUDGE: f64 = 1e-3;
 
 /// Edges are no longer divided after as many rounds of three: by then they are 500,000 times shorter.
 const MOST_ROUNDS: usize = 12;
@@ -43,9 +37,11 @@ impl Loop {
 
 /// A place on a ring, in cells and in degrees.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    cell: [f64; 2],
-    at: LonLat,
+pub struct Place {
+    /// In cells.
+    pub cell: [f64; 2],
+    /// In degrees.
+    pub at: LonLat,
     /// The longitude to the next place, once it is settled that there are none between them.
     step: Option<f64>,
 }
@@ -93,57 +89,11 @@ pub fn is_mirrored<E>([col, row]: Corner, to_lon_lat: &mut impl ToLonLat<E>) -> 
     Ok(right[0] * down[1] - right[1] * down[0] > 0.0)
 }
 
-/// The corners of rings: where they are, so that rings that touch still do so. But the longitude of a pole is that of
-/// the cells, and what is on the antimeridian is moved to its side of it, by less than can be seen.
-#[expect(clippy::cast_precision_loss, reason = "cells are counted in 31 bits")]
-fn corners<E>(rings: &[&Vec<Corner>], to_lon_lat: &mut impl ToLonLat<E>) -> Result<Vec<Place>, E> {
-    let inside = |by: f64| rings.iter().flat_map(move |ring| inset(ring, by));
-    let cells: Vec<[f64; 2]> =
-        rings.iter().flat_map(|ring| ring.iter().map(|corner| corner.map(|v| v as f64))).collect();
-    let mut places = transform(&cells, to_lon_lat)?;
-    places.iter_mut().zip(inside(HAIR)).for_each(|(place, cell)| place.cell = cell);
-    let at_pole = |place: &Place| place.at[1].abs() > 90.0 - INVISIBLE;
-    for (place, from) in look_inside(&mut places, inside(HAIR), at_pole, to_lon_lat)? {
-        place.at[0] = from.at[0];
-    }
-    let antimeridian = |lon: f64| 360.0 * ((lon - 180.0) / 360.0).round() + 180.0;
-    let is_on_it = |place: &Place| (place.at[0] - antimeridian(place.at[0])).abs() < INVISIBLE;
-    for (place, from) in look_inside(&mut places, inside(NUDGE), is_on_it, to_lon_lat)? {
-        let side = shortest(from.at[0] - place.at[0]).signum();
-        place.at[0] = antimeridian(place.at[0]) + side * INVISIBLE / 100.0;
-    }
-    Ok(places)
-}
-
-/// Some places, with what is found at their cells inside the ring.
-fn look_inside<'a, E>(
-    places: &'a mut [Place], inside: impl Iterator<Item = [f64; 2]>, which: impl Fn(&Place) -> bool,
-    to_lon_lat: &mut impl ToLonLat<E>,
-) -> Result<impl Iterator<Item = (&'a mut Place, Place)>, E> {
-    let (places, cells): (Vec<_>, Vec<_>) = places.iter_mut().zip(inside).filter(|(place, _)| which(place)).unzip();
-    let found = if cells.is_empty() { Vec::new() } else { transform(&cells, to_lon_lat)? };
-    Ok(places.into_iter().zip(found))
-}
-
-/// The corners of a ring, moved inwards by so many cells.
-#[expect(clippy::cast_precision_loss, reason = "cells are counted in 31 bits")]
-fn inset(ring: &[Corner], by: f64) -> impl Iterator<Item = [f64; 2]> {
-    let at = move |index: usize| ring[index % ring.len()].map(|v| v as f64);
-    let direction = |from: [f64; 2], to: [f64; 2]| {
-        let length = (to[0] - from[0]).hypot(to[1] - from[1]);
-        [(to[0] - from[0]) / length, (to[1] - from[1]) / length]
-    };
-    (0..ring.len()).map(move |index| {
-        let corner = at(index);
-        let (before, behind) = (direction(at(index + ring.len() - 1), corner), direction(corner, at(index + 1)));
-        // at least what a number as large can tell apart
-        let by = by.max(4.0 * f64::EPSILON * corner[0].max(corner[1]));
-        // the left of a direction, with rows that go down
-        [corner[0] + by * (before[1] + behind[1]), corner[1] - by * (before[0] + behind[0])]
-    })
-}
-
-fn transform<E>(cells: &[[f64; 2]], to_lon_lat: &mut impl ToLonLat<E>) -> Result<Vec<Place>, E> {
+/// Places of cells.
+///
+/// # Errors
+/// Those of the transform.
+pub fn transform<E>(cells: &[[f64; 2]], to_lon_lat: &mut impl ToLonLat<E>) -> Result<Vec<Place>, E> {
     let (mut x, mut y): (Vec<f64>, Vec<f64>) = cells.iter().map(|[x, y]| (*x, *y)).unzip();
     to_lon_lat(&mut x, &mut y)?;
     Ok(cells.iter().zip(x).zip(y).map(|((cell, lon), lat)| Place { cell: *cell, at: [lon, lat], step: None }).collect())
@@ -216,6 +166,6 @@ fn length(from: [f64; 2], to: [f64; 2]) -> f64 {
 }
 
 /// A difference of longitudes, the shorter way around.
-fn shortest(difference: f64) -> f64 {
+pub fn shortest(difference: f64) -> f64 {
     difference - 360.0 * (difference / 360.0).round()
 }

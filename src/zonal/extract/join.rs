@@ -102,7 +102,9 @@ impl Joined {
             Event::Edge(component, corners) => pieces.push(component, corners),
         });
         for (base, chunk) in bases.iter().zip(chunks) {
-            for (number, component) in (*base..).zip(&chunk.components) {}
+            for (number, component) in (*base..).zip(&chunk.components) {
+                regions.union(number, base + component.region);
+            }
         }
         let mut cells = vec![0; classes.len()];
         for (number, component) in (0..).zip(chunks.iter().flat_map(|chunk| &chunk.components)) {

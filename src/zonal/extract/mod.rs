@@ -12,6 +12,7 @@
 
 mod antimeridian;
 mod chains;
+mod corners;
 mod densify;
 mod geometry;
 mod join;

@@ -143,14 +143,6 @@ pub enum ShapeError {
         /// What it said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// One feature of several.
-    #[error("feature {index}: {source}")]
-    InFeature {
-        /// Counted from 0.
-        index: usize,
-        /// What is wrong with it.
-        source: Box<ShapeError>,
-    },
 }
 
 /// Whose fault an error is.
@@ -188,7 +180,6 @@ impl ShapeError {
             | Self::BadSteps { .. } => Fault::Invalid,
             Self::TooMany { .. } | Self::TooIntricate { .. } => Fault::TooLarge,
             Self::Transform { .. } => Fault::Internal,
-            Self::InFeature { source, .. } => source.fault(),
         }
     }
 

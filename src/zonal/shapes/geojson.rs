@@ -13,14 +13,14 @@ use super::{Geometry, MAX_VERTICES, Polygon, Position, ShapeError};
 const MAX_LON: f64 = 540.0;
 
 /// A feature of a file.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Feature {
     /// A text or a number, if it has one.
     pub id: Option<Value>,
     /// Its properties; none is the same as `null`.
     pub properties: Map<String, Value>,
-    /// Its geometry.
-    pub geometry: Geometry,
+    /// Its geometry, or why it has none: the other features may have theirs.
+    pub geometry: Result<Geometry, ShapeError>,
 }
 
 /// What a body may be: a geometry, a Feature, or an object whose member "geometry" is one, next to options.
@@ -69,7 +69,7 @@ pub fn parse(body: &[u8]) -> Result<Geometry, ShapeError> {
 ///
 /// # Errors
 ///
-/// Those of [`parse`], with the index of the feature.
+/// Those of a file that can't be read at all.
 pub fn read_features(file: &[u8]) -> Result<Vec<Feature>, ShapeError> {
     #[derive(Deserialize)]
     #[serde(expecting = "a GeoJSON object")]
@@ -79,20 +79,20 @@ pub fn read_features(file: &[u8]) -> Result<Vec<Feature>, ShapeError> {
     let features = match serde_json::from_slice::<Type>(file)?.r#type.as_deref() {
         Some("FeatureCollection") => serde_json::from_slice::<geojson::FeatureCollection>(file)?.features,
         Some("Feature") => vec![serde_json::from_slice(file)?],
-        _ => return Ok(vec![Feature { id: None, properties: Map::new(), geometry: parse(file)? }]),
+        _ => return Ok(vec![Feature { id: None, properties: Map::new(), geometry: Ok(parse(file)?) }]),
     };
-    let feature = |(index, feature): (usize, geojson::Feature)| {
+    let feature = |feature: geojson::Feature| {
         let geometry = feature.geometry.ok_or(ShapeError::Empty).and_then(|geometry| typed(geometry.value));
-        Ok(Feature {
+        Feature {
             id: feature.id.map(|id| match id {
                 geojson::feature::Id::String(text) => Value::String(text),
                 geojson::feature::Id::Number(number) => Value::Number(number),
             }),
             properties: feature.properties.unwrap_or_default(),
-            geometry: geometry.map_err(|source| ShapeError::InFeature { index, source: Box::new(source) })?,
-        })
+            geometry,
+        }
     };
-    features.into_iter().enumerate().map(feature).collect()
+    Ok(features.into_iter().map(feature).collect())
 }
 
 fn typed(value: GeometryValue) -> Result<Geometry, ShapeError> {

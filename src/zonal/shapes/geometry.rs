@@ -36,31 +36,9 @@ impl Geometry {
         }
     }
 
-    /// The line.
-    ///
-    /// # Errors
-    ///
-    /// It is something else.
-    pub fn into_line(self) -> Result<Vec<Position>, ShapeError> {
-        match self {
-            Self::Line(line) => Ok(line),
-            Self::Areas(_) | Self::Points(_) => Err(self.not("a LineString")),
-        }
-    }
-
-    /// The points.
-    ///
-    /// # Errors
-    ///
-    /// It is something else.
-    pub fn into_points(self) -> Result<Vec<Position>, ShapeError> {
-        match self {
-            Self::Points(points) => Ok(points),
-            Self::Areas(_) | Self::Line(_) => Err(self.not("a Point or a MultiPoint")),
-        }
-    }
-
-    fn not(&self, expected: &'static str) -> ShapeError {
+    /// What is said of it when something else is expected.
+    #[must_use]
+    pub fn not(&self, expected: &'static str) -> ShapeError {
         let found = match self {
             Self::Areas(_) => "polygon",
             Self::Line(_) => "line",
