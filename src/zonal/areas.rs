@@ -7,7 +7,6 @@ use std::ops::Range;
 
 use crate::geo::crs::{CrsKind, Unit};
 use crate::geo::{Affine, Crs, CrsError, mercator_y_to_lat};
-use crate::raster::Profile;
 
 use super::Window;
 
@@ -57,36 +56,28 @@ pub struct Strip {
 }
 
 impl CellAreas {
-    /// Of a raster, or of the grid of one of its levels: a cell of that is `scale` cells of the raster.
+    /// Of a grid of so many columns and rows.
     ///
     /// # Errors
     /// When there is no way from its CRS to longitude and latitude.
-    pub fn of(profile: &Profile, scale: [f64; 2]) -> Result<Self, CrsError> {
-        let c = profile.geotransform.0;
-        let geotransform = Affine([c[0], c[1] * scale[0], c[2] * scale[1], c[3], c[4] * scale[0], c[5] * scale[1]]);
+    pub fn of_grid(crs: &Crs, geotransform: Affine, [width, height]: [usize; 2]) -> Result<Self, CrsError> {
         let wgs84 = Crs::wgs84()?;
-        let kind = profile.crs.kind();
-        let is_along_axes = geotransform.is_axis_aligned();
-        let is_degrees = matches!(kind, CrsKind::Wgs84 | CrsKind::LonLat);
-        if is_along_axes && (is_degrees || kind == CrsKind::WebMercator) {
-            let how = How::ByRow { geotransform, is_mercator: !is_degrees };
-            return Ok(Self { reference_m2: reference_by_row(&geotransform, !is_degrees), how });
+        let is_degrees = matches!(crs.kind(), CrsKind::Wgs84 | CrsKind::LonLat);
+        let is_mercator = crs.kind() == CrsKind::WebMercator;
+        if geotransform.is_axis_aligned() && (is_degrees || is_mercator) {
+            let how = How::ByRow { geotransform, is_mercator };
+            return Ok(Self { reference_m2: reference_by_row(&geotransform, is_mercator), how });
         }
-        let planar_m2 = (geotransform.0[1] * geotransform.0[5] - geotransform.0[2] * geotransform.0[4]).abs();
-        let is_metric = profile.crs.unit() == Unit::Metre;
-        if is_metric && is_equal_area(profile, &wgs84)? {
+        let c = geotransform.0;
+        let planar_m2 = (c[1] * c[5] - c[2] * c[4]).abs();
+        if crs.unit() == Unit::Metre && is_equal_area(crs, &geotransform, [width, height], &wgs84)? {
             return Ok(Self { reference_m2: planar_m2, how: How::Equal });
         }
-        let middle = quad(
-            &geotransform,
-            &profile.crs,
-            &wgs84,
-            [size_f64(profile.width) / scale[0] / 2.0, size_f64(profile.height) / scale[1] / 2.0],
-            1.0,
-        )?;
-        let reference_m2 = if middle > 0.0 { middle } else { planar_m2 };
+        let middle = [size_f64(width) / 2.0, size_f64(height) / 2.0];
+        let middle_m2 = quads(&geotransform, crs, &wgs84, &[middle], 1.0)?[0];
+        let reference_m2 = if middle_m2 > 0.0 { middle_m2 } else { planar_m2 };
         let cells = square_cells(reference_m2.sqrt());
-        Ok(Self { reference_m2, how: How::BySquare { geotransform, crs: profile.crs.clone(), wgs84, cells } })
+        Ok(Self { reference_m2, how: How::BySquare { geotransform, crs: crs.clone(), wgs84, cells } })
     }
 
     /// What a cell as large as the reference covers, in square metres.
@@ -181,22 +172,18 @@ fn zone(lat: f64) -> f64 {
     q * SEMI_MAJOR_M * SEMI_MAJOR_M / 2.0
 }
 
-/// Whether the projection keeps areas, as far as a lattice over the raster tells.
-fn is_equal_area(profile: &Profile, wgs84: &Crs) -> Result<bool, CrsError> {
+/// Whether the projection keeps areas, as far as a lattice over the grid tells.
+fn is_equal_area(crs: &Crs, geotransform: &Affine, [width, height]: [usize; 2], wgs84: &Crs) -> Result<bool, CrsError> {
     const STEPS: usize = 8;
-    let c = &profile.geotransform.0;
+    let c = &geotransform.0;
     let planar_m2 = (c[1] * c[5] - c[2] * c[4]).abs();
     let at = |step: usize, size: usize| size_f64(size) * (size_f64(step) + 0.5) / size_f64(STEPS);
     let places: Vec<[f64; 2]> =
-        (0..STEPS * STEPS).map(|index| [at(index % STEPS, profile.width), at(index / STEPS, profile.height)]).collect();
+        (0..STEPS * STEPS).map(|index| [at(index % STEPS, width), at(index / STEPS, height)]).collect();
     // Small enough to be flat, large enough for the digits of a coordinate.
     let side = 100.0 / planar_m2.sqrt();
-    let areas = quads(&profile.geotransform, &profile.crs, wgs84, &places, side)?;
+    let areas = quads(geotransform, crs, wgs84, &places, side)?;
     Ok(areas.iter().all(|area| (area / (planar_m2 * side * side) - 1.0).abs() < EQUAL_AREA))
-}
-
-fn quad(geotransform: &Affine, crs: &Crs, wgs84: &Crs, place: [f64; 2], side: f64) -> Result<f64, CrsError> {
-    Ok(quads(geotransform, crs, wgs84, &[place], side)?[0])
 }
 
 /// Areas of squares of `side` cells with these corners: of the flat quadrilateral between their corners in space, which
@@ -231,4 +218,77 @@ fn in_space(lon: f64, lat: f64) -> [f64; 3] {
 #[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
 fn size_f64(size: usize) -> f64 {
     size as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    /// A grid of 30 m in UTM, of 30 m in an equal-area projection, and of degrees.
+    fn areas(crs: &str, geotransform: [f64; 6], size: [usize; 2]) -> CellAreas {
+        let crs = Crs::parse(crs).unwrap();
+        CellAreas::of_grid(&crs, Affine(geotransform), size).unwrap()
+    }
+
+    /// The area of one cell, in square metres.
+    fn area(areas: &CellAreas, col: u64, row: u64) -> f64 {
+        let strips = areas.strips(Window { col, row, width: 1, height: 1 }).unwrap();
+        let share = strips.first().map_or(WHOLE_SHARE, |strip| strip.parts[0].1);
+        share as f64 / WHOLE_SHARE as f64 * areas.reference_m2()
+    }
+
+    // python -c "from pyproj import Geod; print(Geod(ellps='WGS84').polygon_area_perimeter([0,0.05,0.05,0],[59.95,59.95,60,60]))"
+    // gives the area between geodesics; a parallel bends away from them: 1e-7 of a cell of 0.05 degrees.
+    #[rstest]
+    #[case::at_60_degrees("EPSG:4326", [-180.0, 0.05, 0.0, 90.0, 0.0, -0.05], 3600, 600, 15_545_880.8)]
+    #[case::at_the_equator("EPSG:4326", [-180.0, 0.05, 0.0, 90.0, 0.0, -0.05], 3600, 1799, 30_773_000.0)]
+    fn cells_of_degrees_are_as_large_as_the_ellipsoid_has_them(
+        #[case] crs: &str, #[case] geotransform: [f64; 6], #[case] col: u64, #[case] row: u64, #[case] expected: f64,
+    ) {
+        let found = area(&areas(crs, geotransform, [7200, 3600]), col, row);
+        assert!((found / expected - 1.0).abs() < 2e-3, "{found}");
+    }
+
+    #[test]
+    fn all_cells_of_the_world_are_the_ellipsoid() {
+        let areas = areas("EPSG:4326", [-180.0, 1.0, 0.0, 90.0, 0.0, -1.0], [360, 180]);
+        let sum: f64 = (0..180).map(|row| area(&areas, 0, row) * 360.0).sum();
+        // The surface of WGS 84: 510,065,621.724 square kilometres.
+        assert!((sum / 510_065_621_724_000.0 - 1.0).abs() < 1e-9, "{sum}");
+    }
+
+    #[test]
+    fn an_equal_area_projection_is_taken_at_its_word() {
+        let areas = areas("EPSG:5070", [-400_000.0, 30.0, 0.0, 2_000_000.0, 0.0, -30.0], [12_000, 12_000]);
+        assert!(areas.are_equal());
+        assert_eq!(areas.reference_m2(), 900.0);
+    }
+
+    #[rstest]
+    // The scale of UTM is 0.9996 on its meridian: cells cover a little more than their 100 square metres.
+    #[case("EPSG:32632", [500_000.0, 10.0, 0.0, 5_300_000.0, 0.0, -10.0], 100.0 / (0.9996 * 0.9996), 1e-6)]
+    // Mercator's at 60 degrees is 2.
+    #[case("EPSG:3857", [0.0, 10.0, 0.0, 8_399_737.9, 0.0, -10.0], 25.0, 1e-2)]
+    fn a_projection_that_is_not_is_undone(
+        #[case] crs: &str, #[case] geotransform: [f64; 6], #[case] expected: f64, #[case] tolerance: f64,
+    ) {
+        let found = area(&areas(crs, geotransform, [1000, 1000]), 3, 3);
+        assert!((found / expected - 1.0).abs() < tolerance, "{found}");
+    }
+
+    #[test]
+    fn a_cell_has_one_area_whatever_the_window() {
+        let areas = areas("EPSG:32632", [300_000.0, 30.0, 0.0, 5_300_000.0, 0.0, -30.0], [5000, 5000]);
+        let whole = areas.strips(Window { col: 100, row: 70, width: 300, height: 200 }).unwrap();
+        for (col, row) in [(100, 70), (127, 127), (128, 128), (399, 269), (256, 200)] {
+            let strip = whole.iter().find(|strip| strip.rows.contains(&(row as usize - 70))).unwrap();
+            let part = strip.parts.iter().find(|(cols, _)| cols.contains(&(col as usize - 100))).unwrap();
+            assert_eq!(
+                part.1 as f64 / WHOLE_SHARE as f64 * areas.reference_m2(),
+                area(&areas, col, row),
+                "{col} {row}"
+            );
+        }
+    }
 }

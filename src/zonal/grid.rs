@@ -89,7 +89,7 @@ impl Grid {
     /// # Errors
     /// When there is no way from its CRS to longitude and latitude.
     pub fn areas(&self) -> Result<CellAreas, CrsError> {
-        CellAreas::of(self.profile(), self.scale)
+        CellAreas::of_grid(&self.profile().crs, self.geotransform(), self.size())
     }
 
     /// The type of one of its bands.

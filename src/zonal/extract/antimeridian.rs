@@ -35,8 +35,7 @@ pub fn cut(loops: &[Loop]) -> Vec<Polygon> {
 
 /// A ring that is on the map, perhaps after some whole turns.
 fn fit(ring: &Loop) -> Option<Vec<LonLat>> {
-    let lons = || ring.places.iter().map(|place| place[0]);
-    let (low, high) = (lons().fold(f64::INFINITY, f64::min), lons().fold(f64::NEG_INFINITY, f64::max));
+    let [[low, _], [high, _]] = bounds(&ring.places);
     let shift = -360.0 * ((low + 180.0 + INVISIBLE) / 360.0).floor();
     let fits = ring.turn == 0.0 && high + shift <= 180.0 + INVISIBLE;
     fits.then(|| ring.places.iter().map(|[lon, lat]| [(lon + shift).clamp(-180.0, 180.0), *lat]).collect())
@@ -50,7 +49,7 @@ fn cut_ring(ring: &Loop, rings: &mut Vec<Vec<LonLat>>, arcs: &mut Vec<Vec<LonLat
     let mut done: Vec<Vec<LonLat>> = Vec::new();
     let mut arc = Vec::new();
     for (from, to) in places.iter().zip(places[1..].iter().chain(&behind)) {
-        if false {
+        if from[0] == to[0] && is_on_line(from[0]) {
             continue;
         }
         let mut at = *from;
@@ -153,12 +152,16 @@ fn on_border([lon, lat]: LonLat, beside: LonLat) -> OnBorder {
 /// touched at corners.
 fn part_at_touches(ring: &[LonLat]) -> Vec<Vec<LonLat>> {
     let (mut rings, mut path, mut seen) = (Vec::new(), Vec::new(), HashMap::new());
+    let key = |place: &LonLat| place.map(f64::to_bits);
     for place in ring {
-        if let Some(start) = seen.insert(place.map(f64::to_bits), path.len()) {
-            rings.push(path.split_off(start));
-            seen.retain(|_, index| *index < start);
-            seen.insert(place.map(f64::to_bits), start);
+        if let Some(start) = seen.get(&key(place)) {
+            let ring: Vec<LonLat> = path.split_off(*start);
+            for place in &ring {
+                seen.remove(&key(place));
+            }
+            rings.push(ring);
         }
+        seen.insert(key(place), path.len());
         path.push(*place);
     }
     rings.push(path);
@@ -168,16 +171,30 @@ fn part_at_touches(ring: &[LonLat]) -> Vec<Vec<LonLat>> {
 
 /// Holes go to the exteriors that they are in.
 fn group(rings: Vec<Vec<LonLat>>) -> Vec<Polygon> {
-    let (exteriors, holes): (Vec<_>, Vec<_>) = rings.into_iter().partition(|ring| signed_area(ring) >= 0.0);
+    let (mut exteriors, holes): (Vec<_>, Vec<_>) = rings.into_iter().partition(|ring| signed_area(ring) >= 0.0);
+    // mostly a large one on each side, and small ones: those are looked at first
+    exteriors.sort_by_key(Vec::len);
+    let boxes: Vec<[LonLat; 2]> = exteriors.iter().map(|ring| bounds(ring)).collect();
     let mut polygons: Vec<Polygon> = exteriors.into_iter().map(|ring| vec![ring]).collect();
     for hole in holes {
         // rings touch at their corners only: the middle of an edge is inside
         let middle = [0, 1].map(|axis| f64::midpoint(hole[0][axis], hole[1][axis]));
-        if let Some(polygon) = polygons.iter_mut().find(|polygon| contains(&polygon[0], middle)) {
-            polygon.push(hole);
-        }
+        let in_box = |[low, high]: &[LonLat; 2]| (0..2).all(|axis| (low[axis]..=high[axis]).contains(&middle[axis]));
+        let candidates: Vec<usize> = (0..boxes.len()).filter(|index| in_box(&boxes[*index])).collect();
+        let Some((largest, smaller)) = candidates.split_last() else { continue };
+        let around = smaller.iter().find(|index| contains(&polygons[**index][0], middle)).unwrap_or(largest);
+        polygons[*around].push(hole);
     }
     polygons
+}
+
+/// The least and the largest longitude and latitude of a ring.
+pub fn bounds(ring: &[LonLat]) -> [LonLat; 2] {
+    let along = |axis: usize| ring.iter().map(move |place| place[axis]);
+    [
+        [0, 1].map(|axis| along(axis).fold(f64::INFINITY, f64::min)),
+        [0, 1].map(|axis| along(axis).fold(f64::NEG_INFINITY, f64::max)),
+    ]
 }
 
 /// Twice the area of a ring, positive if it runs counterclockwise.

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use super::Corner;
 use super::densify::{INVISIBLE, Place, ToLonLat, transform};
 
-/// How far inside of a ring its edges are looked at, in cells: nothing that could be seen, but no edge then runs through
-/// a pole.
+/// How far inside of a ring its edges are looked at, in cells: nothing that could be seen, but no edge then runs
+/// through a pole.
 const HAIR: f64 = 1e-9;
 
 /// How far rings come apart that touch at a pole, in cells: on the map, a pole is no place but a line.

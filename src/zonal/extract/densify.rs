@@ -46,6 +46,13 @@ pub struct Place {
     step: Option<f64>,
 }
 
+impl Place {
+    /// Whether it has a longitude and latitude: a transform says otherwise by something infinite, or NaN.
+    fn exists(&self) -> bool {
+        self.at.iter().all(|degrees| degrees.abs() < 1e4)
+    }
+}
+
 /// Something that transforms cell coordinates to longitude and latitude.
 pub trait ToLonLat<E>: FnMut(&mut [f64], &mut [f64]) -> Result<(), E> {}
 impl<E, F: FnMut(&mut [f64], &mut [f64]) -> Result<(), E>> ToLonLat<E> for F {}
@@ -56,10 +63,8 @@ impl<E, F: FnMut(&mut [f64], &mut [f64]) -> Result<(), E>> ToLonLat<E> for F {}
 /// Those of the transform.
 pub fn draw<E>(rings: &[&Vec<Corner>], tolerance: f64, to_lon_lat: &mut impl ToLonLat<E>) -> Result<Vec<Loop>, E> {
     let mut places = corners(rings, to_lon_lat)?.into_iter();
-    let mut rings: Vec<Vec<Place>> = rings
-        .iter()
-        .map(|ring| places.by_ref().take(ring.len()).filter(|place| place.at.iter().all(|v| v.is_finite())).collect())
-        .collect();
+    let mut rings: Vec<Vec<Place>> =
+        rings.iter().map(|ring| places.by_ref().take(ring.len()).filter(Place::exists).collect()).collect();
     for _ in 0..MOST_ROUNDS {
         let edges = rings.iter().flat_map(|ring| edges(ring)).filter(|[from, to]| is_open(from, to));
         let thirds: Vec<[f64; 2]> = edges.flat_map(|[from, to]| thirds(from.cell, to.cell)).collect();
@@ -119,8 +124,7 @@ fn divide(ring: &[Place], between: &mut impl Iterator<Item = Place>, tolerance: 
     let mut places = Vec::with_capacity(ring.len());
     for [from, to] in edges(ring) {
         let thirds = if is_open(from, to) { between.next().zip(between.next()) } else { None };
-        let Some((a, b)) = thirds.filter(|(a, b)| [a, b].iter().all(|place| place.at.iter().all(|v| v.is_finite())))
-        else {
+        let Some((a, b)) = thirds.filter(|(a, b)| a.exists() && b.exists()) else {
             let step = from.step.unwrap_or_else(|| shortest(to.at[0] - from.at[0]));
             places.push(Place { step: Some(step), ..*from });
             continue;
@@ -129,7 +133,7 @@ fn divide(ring: &[Place], between: &mut impl Iterator<Item = Place>, tolerance: 
         if bend(edge.map(|place| place.at)) * length(from.cell, to.cell) > tolerance {
             places.extend([*from, a, b]);
         } else {
-            let step = edge.array_windows().map(|[from, to]| shortest(to.at[0] - from.at[0])).sum();
+            let step = edge.windows(2).map(|pair| shortest(pair[1].at[0] - pair[0].at[0])).sum();
             places.push(Place { step: Some(step), ..*from });
         }
     }

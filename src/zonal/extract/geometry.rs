@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::antimeridian::{Polygon, cut, signed_area};
+use super::antimeridian::{Polygon, bounds, cut, signed_area};
 use super::densify::{LonLat, Loop, ToLonLat, draw, is_mirrored};
 use super::simplify::simplify;
 use super::{Part, Region};
@@ -105,9 +105,7 @@ pub fn round(ring: &[LonLat]) -> Vec<LonLat> {
 
 /// Whether a ring is more than a line, or what rounding has made of one.
 fn encloses(ring: &[LonLat]) -> bool {
-    let extent = |axis: usize| {
-        let along = || ring.iter().map(|place| place[axis]);
-        along().fold(f64::NEG_INFINITY, f64::max) - along().fold(f64::INFINITY, f64::min)
-    };
-    ring.len() > 2 && signed_area(ring).abs() > (extent(0) + extent(1)) / UNITS / 2.0
+    let [low, high] = bounds(ring);
+    let extent = high[0] - low[0] + high[1] - low[1];
+    ring.len() > 2 && signed_area(ring).abs() > extent / UNITS / 2.0
 }

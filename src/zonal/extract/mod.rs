@@ -97,7 +97,7 @@ impl Part {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExtractError {
     /// More regions than allowed.
-    #[error("there are {found} regions or more, {limit} are allowed: a smaller area or a larger min_cells gives fewer")]
+    #[error("there are {found} regions or more, {limit} are allowed: a smaller area or larger min_cells gives fewer")]
     TooManyRegions {
         /// Regions that were found until then.
         found: u64,
@@ -106,7 +106,7 @@ pub enum ExtractError {
     },
     /// More corners than allowed.
     #[error(
-        "the regions have {found} corners or more, {limit} are allowed: a smaller area or a larger min_cells gives fewer"
+        "the regions have {found} corners or more, {limit} are allowed: a smaller area or larger min_cells gives fewer"
     )]
     TooManyCorners {
         /// Corners that were found until then.
@@ -115,7 +115,9 @@ pub enum ExtractError {
         limit: u64,
     },
     /// The outlines of the chunks don't fit together.
-    #[error("the chunks overlap, or were traced with different selections: an outline breaks at column {0}, row {1}", corner[0], corner[1])]
+    #[error(
+        "the chunks overlap, or were traced with different selections: an outline breaks at {corner:?} (column, row)"
+    )]
     Unmatched {
         /// Where an outline has no continuation.
         corner: Corner,

@@ -71,8 +71,8 @@ impl Lines {
             ends.dedup();
             let mut rest = [runs[0].as_slice(), runs[1].as_slice()];
             let mut previous = [None, None];
-            for span in ends.array_windows() {
-                let [before, behind] = rest.each_mut().map(|side| run_at(side, span[0]));
+            for (start, end) in ends.iter().zip(ends.iter().skip(1)) {
+                let [before, behind] = rest.each_mut().map(|side| run_at(side, *start));
                 // corner to corner, at the beginning of the span
                 for [a, b] in [(previous[0], behind), (previous[1], before)].into_iter().filter_map(same_class) {
                     event(Event::Touch(a, b));
@@ -81,7 +81,7 @@ impl Lines {
                     event(Event::Join(a, b));
                 } else {
                     let edge_of = |(run, is_before): (Option<SeamRun>, bool)| {
-                        run.map(|run| edge(run.component, *line, *span, is_before))
+                        run.map(|run| edge(run.component, *line, [*start, *end], is_before))
                     };
                     [(before, true), (behind, false)].into_iter().filter_map(edge_of).for_each(&mut *event);
                 }

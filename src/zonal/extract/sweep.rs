@@ -79,7 +79,7 @@ impl Sweep {
 
     /// The lower border, at `y`.
     pub fn last_line(&mut self, y: u32, above: &[Run]) {
-        for [left, right] in above.array_windows() {
+        for (left, right) in above.iter().zip(above.iter().skip(1)) {
             if left.class != 0 {
                 self.start(left.end, y, left.label, left.right);
             }

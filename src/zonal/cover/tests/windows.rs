@@ -32,7 +32,9 @@ proptest! {
         for rule in RULES {
             let expected = weights(&whole, rule);
             for tile in &partition {
-                let found = weights(&shape.clip(Window { col: at + tile.col, row: at + tile.row, ..*tile }), rule);
+                let tile_at = Window { col: at + tile.col, row: at + tile.row, ..*tile };
+                let found = weights(&shape.clip(tile_at), rule);
+                prop_assert_eq!(&weights(&whole.clip(tile_at), rule), &found, "of a part, {:?} {:?}", rule, tile);
                 for (row, cells) in (tile.row..).zip(found.chunks(tile.width as usize)) {
                     let start = (row * u64::from(SIZE) + tile.col) as usize;
                     let expected = &expected[start..start + tile.width as usize];
