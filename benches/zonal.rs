@@ -93,7 +93,7 @@ fn regions(c: &mut Criterion) {
     let random = noise((SIDE * SIDE) as usize);
     let class = |col: u32, row: u32| {
         let patch = random[(row / 12 * SIDE + col / 12) as usize] % 3;
-        u16::from(patch == 0) * 2 | u16::from(random[(row * SIDE + col) as usize].is_multiple_of(400))
+        (u16::from(patch == 0) * 2) | u16::from(random[(row * SIDE + col) as usize].is_multiple_of(400))
     };
     let chunks: Vec<(Window, Vec<u16>)> = [(0, 0), (half, 0), (0, half), (half, half)]
         .map(|(col, row)| {

@@ -102,7 +102,7 @@ impl CliError {
             Self::Config(_) | Self::NoLayer(_) | Self::Nothing { .. } | Self::Parameter(_) | Self::Tile(_) => {
                 EXIT_USAGE
             }
-            Self::Zonal(ZonalError::Parameter(_) | ZonalError::Shape(_)) => EXIT_USAGE,
+            Self::Zonal(ZonalError::Parameter(_)) => EXIT_USAGE,
             Self::Raster(_)
             | Self::Render(_)
             | Self::Zonal(_)

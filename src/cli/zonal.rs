@@ -76,7 +76,7 @@ pub struct Cells {
     #[arg(long)]
     cell_rule: Option<String>,
     /// An estimate from an overview: auto, or its number from 1
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     overview: Option<String>,
     /// Says what would be done, and reads nothing
     #[arg(long)]

@@ -38,10 +38,11 @@ impl DataType {
         !matches!(self, Self::F32 | Self::F64)
     }
 
-    /// Whether a cell can hold a value as it is; of floats, rounded.
+    /// Whether a cell can hold a value as it is; of floats, rounded, but not to infinity.
     #[must_use]
     pub fn holds(self, value: f64) -> bool {
-        !self.is_integer() || crate::with_sample_type!(self, T => T::from_f64(value).to_f64() == value)
+        let held = crate::with_sample_type!(self, T => T::from_f64(value).to_f64());
+        held == value || (!self.is_integer() && (held.is_finite() || !value.is_finite()))
     }
 
     /// numpy's type string, little-endian.

@@ -221,6 +221,7 @@ fn size_f64(size: usize) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
 mod tests {
     use super::*;
     use rstest::rstest;

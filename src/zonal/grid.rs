@@ -34,8 +34,6 @@ pub struct Grid {
     scale: [f64; 2],
     inverse: Affine,
     wgs84: Crs,
-    /// Whole turns between a longitude of the raster's bounds and its own.
-    shift: f64,
 }
 
 impl Grid {
@@ -47,9 +45,8 @@ impl Grid {
         let profile = layer.profile();
         // Checked when the raster was opened.
         let inverse = profile.geotransform.inverse().unwrap_or(Affine([f64::NAN; 6]));
-        let shift = native_west(profile).map_or(0.0, |west| whole_turns(west - profile.bounds.west));
         let scale = profile.level_scale(level);
-        Ok(Self { layer: Arc::clone(layer), level, scale, inverse, wgs84: Crs::wgs84()?, shift })
+        Ok(Self { layer: Arc::clone(layer), level, scale, inverse, wgs84: Crs::wgs84()? })
     }
 
     /// What the layer says of itself.
@@ -110,7 +107,7 @@ impl Grid {
         Ok(Shape::new(&polygons))
     }
 
-    /// Longitudes and latitudes to columns and rows, in place; what the projection can't show becomes NaN or infinite.
+    /// Longitudes, in the raster's own terms, and latitudes to columns and rows, in place; what the projection can't show becomes NaN or infinite.
     ///
     /// # Errors
     /// When there is no transform at all.
@@ -118,15 +115,15 @@ impl Grid {
         match self.profile().crs.kind() {
             CrsKind::WebMercator => {
                 for (lon, lat) in lon.iter_mut().zip(lat.iter_mut()) {
-                    (*lon, *lat) = lon_lat_to_mercator(*lon + self.shift, *lat);
+                    (*lon, *lat) = lon_lat_to_mercator(*lon, *lat);
                 }
             }
-            CrsKind::Wgs84 => lon.iter_mut().for_each(|lon| *lon += self.shift),
+            CrsKind::Wgs84 => {}
             CrsKind::LonLat => {
                 let asked = lon.to_vec();
                 self.wgs84.transform(&self.profile().crs, lon, lat)?;
                 // PROJ may have wrapped it.
-                lon.iter_mut().zip(asked).for_each(|(lon, asked)| *lon += whole_turns(asked - *lon) + self.shift);
+                lon.iter_mut().zip(asked).for_each(|(lon, asked)| *lon += whole_turns(asked - *lon));
             }
             CrsKind::Other => self.wgs84.transform(&self.profile().crs, lon, lat)?,
         }
@@ -144,7 +141,7 @@ impl Grid {
     /// # Errors
     /// When there is no transform at all.
     pub fn to_own_cells(&self, lon: &mut [f64], lat: &mut [f64]) -> Result<(), CrsError> {
-        let LonLatBounds { west, east, .. } = self.profile().bounds;
+        let [west, east] = longitudes(self.profile());
         let middle = f64::midpoint(west, east);
         for lon in lon.iter_mut() {
             *lon = around(*lon, middle, 360.0);
@@ -170,7 +167,8 @@ impl Grid {
     /// What the raster can see, as boxes of west, south, east and north: its bounds and a margin.
     fn boxes(&self) -> Vec<[f64; 4]> {
         let profile = self.profile();
-        let LonLatBounds { west, south, east, north, bulge, .. } = profile.bounds;
+        let LonLatBounds { south, north, bulge, .. } = profile.bounds;
+        let [west, east] = longitudes(profile);
         let (width, height) = (east - west, north - south);
         let [x, y] = [profile.width, profile.height].map(|size| (MARGIN_CELLS / to_f64(size)).max(MARGIN));
         let lat = height * y + 2.0 * bulge[1];
@@ -181,8 +179,7 @@ impl Grid {
             return vec![[west - lon, south, east + lon, north]];
         }
         // All the way round: a seam where the raster has its own.
-        let seam = if native_west(profile).is_some() { west } else { -180.0 };
-        vec![[seam, south, seam + 360.0, north]]
+        vec![[west, south, west + 360.0, north]]
     }
 }
 
@@ -193,13 +190,14 @@ fn snapped(position: f64) -> f64 {
     if (position - half).abs() < SNAP_CELLS { half } else { position }
 }
 
-/// The longitude of the raster's left side in its own terms, where x is nothing but longitude.
-fn native_west(profile: &Profile) -> Option<f64> {
-    let [west, ..] = profile.native_bounds();
+/// The longitudes that the raster spans, from west to east, in its own terms where its x is nothing but longitude: 0 to
+/// 360, perhaps.
+fn longitudes(profile: &Profile) -> [f64; 2] {
+    let [left, _, right, _] = profile.native_bounds();
     match profile.crs.kind() {
-        CrsKind::Wgs84 | CrsKind::LonLat => Some(west),
-        CrsKind::WebMercator => Some(mercator_x_to_lon(west)),
-        CrsKind::Other => None,
+        CrsKind::Wgs84 | CrsKind::LonLat => [left, right],
+        CrsKind::WebMercator => [left, right].map(mercator_x_to_lon),
+        CrsKind::Other => [profile.bounds.west, profile.bounds.east],
     }
 }
 

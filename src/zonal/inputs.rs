@@ -120,7 +120,7 @@ impl Inputs {
         let mut read = fetches.into_iter().zip(pixels).peekable();
         for (index, input) in self.asked.iter().enumerate() {
             match read.next_if(|(fetch, _)| fetch.input == index) {
-                Some((fetch, pixels)) => bands.extend(own_bands(input, window, fetch, pixels)),
+                Some((fetch, pixels)) => bands.extend(own_bands(input, &self.grids[index], window, fetch, pixels)),
                 None => bands.extend(input.bands.iter().map(|band| self.nothing(index, *band, window))),
             }
         }
@@ -148,11 +148,11 @@ fn request(input: &Input, window: raster::Window) -> ReadRequest {
 }
 
 /// The bands of one input, burnt, on the cells of the window.
-fn own_bands(input: &Input, window: Window, fetch: Fetch, pixels: Pixels) -> Vec<BandCells> {
+fn own_bands(input: &Input, grid: &Grid, window: Window, fetch: Fetch, pixels: Pixels) -> Vec<BandCells> {
     let mut bands = BandCells::of(pixels);
     let read = fetch.request.window.into();
-    for band in &mut bands {
-        burn(&input.burns, read, band);
+    for (number, band) in input.bands.iter().zip(&mut bands) {
+        burn(&input.burns, input.nodata.or(grid.profile().bands[number - 1].nodata), read, band);
     }
     match fetch.places {
         None => bands,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use super::shapes::{self, Geometry, Polygon};
+use super::shapes::{self, Geometry, Polygon, ShapeError};
 use super::survey::{Modification, Overview, Question};
 use super::{CellRule, ZonalError};
 use crate::catalog::OpenLayer;
@@ -98,12 +98,12 @@ impl Options {
 
     /// Several numbers: repeated, or with commas between.
     pub(super) fn numbers(&self, name: &'static str) -> Result<Vec<f64>, ZonalError> {
-        let all = self.all(name).join(",");
+        let all = self.all(name);
         let number = |text: &str| {
             let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
             number.ok_or_else(|| bad(name, format!("\"{text}\" is no number")))
         };
-        if all.is_empty() { Ok(Vec::new()) } else { all.split(',').map(number).collect() }
+        all.iter().flat_map(|text| text.split(',')).map(number).collect()
     }
 
     /// The bands to look at (`bidx`), all that hold data when none are named.
@@ -165,7 +165,9 @@ impl Options {
                     .position(|known| Some(*known) == name)
                     .ok_or_else(|| wrong(index, &format!("its layer is none of {}", names.join(", "))))?,
             };
-            Ok(Modification { subject, polygons: polygons(each.get("geometry"))?, value })
+            let geometry = each.get("geometry").ok_or_else(|| wrong(index, "it has no geometry"))?;
+            let polygons = polygons(geometry).map_err(|source| wrong_shape(index, source))?;
+            Ok(Modification { subject, polygons, value })
         };
         list.iter().enumerate().map(modification).collect()
     }
@@ -177,9 +179,15 @@ fn band_of(layer: &OpenLayer, number: f64) -> Result<usize, ZonalError> {
     index.ok_or_else(|| bad("bidx", format!("there is no band {number}: the layer has {count}, counted from 1")))
 }
 
-fn polygons(geometry: Option<&Value>) -> Result<Vec<Polygon>, ZonalError> {
-    let text = geometry.map(Value::to_string).unwrap_or_default();
-    Ok(shapes::parse(text.as_bytes())?.into_areas()?)
+fn polygons(geometry: &Value) -> Result<Vec<Polygon>, ShapeError> {
+    if geometry.is_null() {
+        return Err(ShapeError::Empty);
+    }
+    shapes::parse(geometry.to_string().as_bytes())?.into_areas()
+}
+
+fn wrong_shape(index: usize, source: ShapeError) -> ShapeError {
+    ShapeError::InModification { index, source: Box::new(source) }
 }
 
 fn text(value: &Value) -> String {

@@ -57,7 +57,13 @@ impl Overlay {
             bands.push(own.bidx);
             scoring.push(Scoring { rules, weight });
         }
-        Ok(Self { layers, bands, scoring })
+        let overlay = Self { layers, bands, scoring };
+        let is_too_large = |score: &f64| !score.is_finite() || !DataType::F32.holds(*score);
+        let have_scores = overlay.scoring.iter().map(|each| each.rules.range()).all(|[low, high]| low <= high);
+        if have_scores && overlay.range().iter().any(is_too_large) {
+            return Err(bad("scores", "with these weights they add up to more than a cell can hold"));
+        }
+        Ok(overlay)
     }
 
     /// The lowest and highest score that there can be.

@@ -159,7 +159,7 @@ fn places(geometry: Geometry, steps: Steps) -> Result<Vec<LinePoint>, ZonalError
             let point = |[lon, lat]: [f64; 2]| LinePoint { distance_m: 0.0, lon: wrap_longitude(lon), lat };
             Ok(points.into_iter().map(point).collect())
         }
-        areas @ Geometry::Areas(_) => Err(areas.not("a LineString, a Point or a MultiPoint").into()),
+        areas @ Geometry::Areas(_) => Err(areas.not("a LineString, a MultiPoint or a Point").into()),
     }
 }
 

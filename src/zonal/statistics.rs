@@ -106,5 +106,10 @@ pub(super) fn wanted(options: &Options, rule: CellRule) -> Result<StatisticsOpti
 }
 
 fn bad_bins(error: HistogramError) -> ZonalError {
-    bad("histogram_bins", error)
+    match error {
+        HistogramError::Range { .. } => bad("histogram_range", error),
+        HistogramError::BinCount { .. } | HistogramError::Edge { .. } | HistogramError::TooNarrow { .. } => {
+            bad("histogram_bins", error)
+        }
+    }
 }

@@ -201,7 +201,7 @@ fn fits(grid: &Grid, bands: &[usize], value: f64) -> Result<(), BadParameter> {
     for band in bands {
         let dtype = grid.dtype(*band);
         if !dtype.holds(value) {
-            let reason = format!("{value} is no value that cells of type {dtype} can have");
+            let reason = format!("{value:?} is no value that cells of type {dtype} can have");
             return Err(BadParameter { parameter: "modifications", reason });
         }
     }

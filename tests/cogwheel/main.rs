@@ -50,3 +50,4 @@ mod status_table;
 mod test_servers;
 mod vrt;
 mod world;
+mod zonal;

@@ -168,10 +168,21 @@ impl Server {
         self.send("GET", path, &[])
     }
 
+    /// POST of a body.
+    pub fn post(&self, path: &str, body: &str) -> Answer {
+        self.send_with("POST", path, &[("Content-Length", &body.len().to_string())], body)
+    }
+
     /// One request on a connection of its own.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send_with(method, path, headers, "")
+    }
+
+    fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut stream = self.connect().unwrap();
         stream.write_all(&request(method, path, headers)).unwrap();
+        // who refuses a body may close before it has come as a whole
+        let _ = stream.write_all(body.as_bytes());
         read_answer(&mut stream, method).unwrap_or_else(|fault| panic!("{method} {path}: {fault}"))
     }
 }

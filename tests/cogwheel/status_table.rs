@@ -328,3 +328,43 @@ fn another_method_is_a_405_that_says_what_is_allowed(
     let allowed: Vec<&str> = answer.header("allow").split(',').map(str::trim).collect();
     assert!(allowed.contains(&"GET") && allowed.contains(&"HEAD") && !allowed.contains(&method), "{allowed:?}");
 }
+
+#[rstest]
+#[case::no_json("counts", "[", 400, "bad_geojson")]
+#[case::no_geojson("counts", r#"{"type":"Circle"}"#, 400, "bad_geojson")]
+#[case::no_area("counts", r#"{"type":"Point","coordinates":[1,2]}"#, 422, "invalid_geometry")]
+#[case::crossing(
+    "counts",
+    r#"{"type":"Polygon","coordinates":[[[0,0],[1,1],[1,0],[0,1],[0,0]]]}"#,
+    422,
+    "invalid_geometry"
+)]
+#[case::a_wrong_option(
+    "counts?cell_rule=all",
+    r#"{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,0]]]}"#,
+    400,
+    "bad_parameter"
+)]
+#[case::too_many_points("sample?n=10001", r#"{"type":"LineString","coordinates":[[0,0],[1,0]]}"#, 413, "too_large")]
+#[case::a_range_without_end(
+    "extract?range=1",
+    r#"{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,0]]]}"#,
+    400,
+    "bad_parameter"
+)]
+fn an_analysis_that_can_not_be_is_refused_by_its_kind(
+    #[case] path: &str, #[case] body: &str, #[case] status: u16, #[case] code: &str,
+) {
+    let answer = server().post(&format!("/layers/rgb/{path}"), body);
+    assert_is_error(&answer, status, code);
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[rstest]
+fn an_analysis_is_a_post(
+    #[values("counts", "statistics", "extract", "extract/1", "sample", "crosstab/rgb")] path: &str,
+) {
+    let answer = server().get(&format!("/layers/rgb/{path}"));
+    assert_is_error(&answer, 405, "method_not_allowed");
+    assert_eq!(answer.header("allow"), "POST");
+}

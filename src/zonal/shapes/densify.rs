@@ -8,6 +8,13 @@ use super::{MAX_CELL_VERTICES, Position, ShapeError};
 /// times as many as for that make the error too small to be seen: a cell's share is right to half a percent.
 pub const TOLERANCE_CELLS: f64 = 1.0 / 256.0;
 
+/// The same where there is room for the vertices that it takes, 64 times as many at most: then the cells are those of
+/// the curve itself, and areas right to a millionth.
+const PRECISION_CELLS: f64 = 1.0 / 1_048_576.0;
+
+/// The room: 4 MB, and a twentieth of a second of PROJ.
+const PRECISE_VERTICES: usize = 1 << 18;
+
 /// Edges are looked at every degree at least, or a curve that swings to both sides of its chord could be missed.
 const MAX_STEP_DEG: f64 = 1.0;
 
@@ -28,7 +35,8 @@ const MAX_TRANSFORMED: usize = 32_000_000;
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Edge {
     Open,
-    Straight,
+    /// To the tolerance; and so many pieces of it are to the precision.
+    Straight(u32),
     /// None starts here: the path ends.
     End,
 }
@@ -73,6 +81,7 @@ pub(super) fn project(
             }
         }
         let vertices = refine(vertices, MAX_CELL_VERTICES - total, &mut transform)?;
+        let vertices = bend(vertices, PRECISE_VERTICES * batch.len() / places.len(), &mut transform)?;
         let own = vertices.len() - batch.len().saturating_sub(BATCH);
         total += own;
         for vertex in &vertices[..own] {
@@ -106,13 +115,38 @@ fn refine(
     Ok(vertices)
 }
 
+/// Puts vertices into straight edges as far as they are bent, and as there is room.
+fn bend(
+    vertices: Vec<Vertex>, room: usize, transform: impl FnMut(&mut [f64], &mut [f64]) -> Result<(), ShapeError>,
+) -> Result<Vec<Vertex>, ShapeError> {
+    let most = u32::try_from(room / vertices.len().max(1)).unwrap_or(u32::MAX);
+    let pieces = |vertex: &Vertex| if let Edge::Straight(pieces) = vertex.edge { pieces.min(most) } else { 1 };
+    let between = vertices.windows(2).flat_map(|edge| places_between(edge, pieces(&edge[0])));
+    let places: Vec<Position> = between.collect();
+    if places.is_empty() {
+        return Ok(vertices);
+    }
+    let mut bends = cells(&places, transform)?.into_iter().map(|vertex| Vertex { edge: Edge::Straight(1), ..vertex });
+    let mut all = Vec::with_capacity(vertices.len() + places.len());
+    for vertex in vertices {
+        all.push(vertex);
+        all.extend(bends.by_ref().take(pieces(&vertex).saturating_sub(1) as usize));
+    }
+    Ok(all)
+}
+
+/// Where an edge is cut into so many pieces.
+fn places_between(edge: &[Vertex], pieces: u32) -> impl Iterator<Item = Position> + use<> {
+    let (from, to) = (edge[0].place, edge[1].place);
+    let share = move |i: u32| f64::from(i) / f64::from(pieces);
+    (1..pieces).map(move |i| [0, 1].map(|axis| from[axis] + (to[axis] - from[axis]) * share(i)))
+}
+
 /// Places along all edges that have to be looked at.
 fn probes(vertices: &[Vertex]) -> Vec<Position> {
     let mut probes = Vec::new();
     for edge in vertices.windows(2).filter(|edge| edge[0].edge == Edge::Open) {
-        let (from, to, pieces) = (edge[0].place, edge[1].place, pieces(edge));
-        let share = |i: u32| f64::from(i) / f64::from(pieces);
-        probes.extend((1..pieces).map(|i| [0, 1].map(|axis| from[axis] + (to[axis] - from[axis]) * share(i))));
+        probes.extend(places_between(edge, pieces(edge)));
     }
     probes
 }
@@ -137,7 +171,7 @@ fn split(vertices: &[Vertex], mut probes: &[Vertex]) -> Vec<Vertex> {
         let (own, rest) = probes.split_at(pieces(edge) as usize - 1);
         probes = rest;
         if is_straight(edge, own) {
-            all.push(Vertex { edge: Edge::Straight, ..edge[0] });
+            all.push(Vertex { edge: Edge::Straight(precise_pieces(edge, own)), ..edge[0] });
         } else {
             all.push(edge[0]);
             all.extend(own);
@@ -154,6 +188,14 @@ fn is_straight(edge: &[Vertex], probes: &[Vertex]) -> bool {
     let ends = probes.iter().chain([&edge[1]]);
     std::iter::once(&edge[0]).chain(probes).zip(ends).all(|(from, to)| chord_squared([from.cell, to.cell]) <= longest)
         && probes.iter().all(|probe| squared_distance(probe.cell, chord) <= TOLERANCE_CELLS.powi(2))
+}
+
+/// Into how many pieces an edge is cut so that none is seen to be bent: half as long is four times as straight.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+fn precise_pieces(edge: &[Vertex], probes: &[Vertex]) -> u32 {
+    let chord = [edge[0].cell, edge[1].cell];
+    let off = probes.iter().map(|probe| squared_distance(probe.cell, chord)).fold(0.0, f64::max).sqrt();
+    (off / PRECISION_CELLS).sqrt().ceil() as u32
 }
 
 fn chord_squared([from, to]: [Position; 2]) -> f64 {

@@ -6,7 +6,7 @@ use super::Position;
 #[derive(Debug, thiserror::Error)]
 pub enum ShapeError {
     /// Not JSON at all.
-    #[error("the body is not JSON: {source}")]
+    #[error("this is not JSON: {source}")]
     NotJson {
         /// Says line and column.
         source: serde_json::Error,
@@ -143,6 +143,14 @@ pub enum ShapeError {
         /// What it said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A shape of a list of modifications.
+    #[error("modifications: [{index}]: {source}")]
+    InModification {
+        /// Counted from 0.
+        index: usize,
+        /// What is wrong with it.
+        source: Box<ShapeError>,
+    },
 }
 
 /// Whose fault an error is.
@@ -180,6 +188,7 @@ impl ShapeError {
             | Self::BadSteps { .. } => Fault::Invalid,
             Self::TooMany { .. } | Self::TooIntricate { .. } => Fault::TooLarge,
             Self::Transform { .. } => Fault::Internal,
+            Self::InModification { source, .. } => source.fault(),
         }
     }
 

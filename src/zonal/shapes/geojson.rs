@@ -19,7 +19,7 @@ pub struct Feature {
     pub id: Option<Value>,
     /// Its properties; none is the same as `null`.
     pub properties: Map<String, Value>,
-    /// Its geometry, or why it has none: the other features may have theirs.
+    /// Its geometry, or what is wrong with it: the other features are none the worse.
     pub geometry: Result<Geometry, ShapeError>,
 }
 
@@ -69,7 +69,7 @@ pub fn parse(body: &[u8]) -> Result<Geometry, ShapeError> {
 ///
 /// # Errors
 ///
-/// Those of a file that can't be read at all.
+/// The file is no GeoJSON.
 pub fn read_features(file: &[u8]) -> Result<Vec<Feature>, ShapeError> {
     #[derive(Deserialize)]
     #[serde(expecting = "a GeoJSON object")]
@@ -81,16 +81,13 @@ pub fn read_features(file: &[u8]) -> Result<Vec<Feature>, ShapeError> {
         Some("Feature") => vec![serde_json::from_slice(file)?],
         _ => return Ok(vec![Feature { id: None, properties: Map::new(), geometry: Ok(parse(file)?) }]),
     };
-    let feature = |feature: geojson::Feature| {
-        let geometry = feature.geometry.ok_or(ShapeError::Empty).and_then(|geometry| typed(geometry.value));
-        Feature {
-            id: feature.id.map(|id| match id {
-                geojson::feature::Id::String(text) => Value::String(text),
-                geojson::feature::Id::Number(number) => Value::Number(number),
-            }),
-            properties: feature.properties.unwrap_or_default(),
-            geometry,
-        }
+    let feature = |feature: geojson::Feature| Feature {
+        id: feature.id.map(|id| match id {
+            geojson::feature::Id::String(text) => Value::String(text),
+            geojson::feature::Id::Number(number) => Value::Number(number),
+        }),
+        properties: feature.properties.unwrap_or_default(),
+        geometry: feature.geometry.ok_or(ShapeError::Empty).and_then(|geometry| typed(geometry.value)),
     };
     Ok(features.into_iter().map(feature).collect())
 }

@@ -25,11 +25,11 @@ pub enum Bins {
 pub enum HistogramError {
     #[error("a histogram has 1 to {MAX_BINS} bins, not {bins}")]
     BinCount { bins: usize },
-    #[error("a histogram goes from a number to one that is not lower, not from {low} to {high}")]
+    #[error("a histogram goes from a number to one that is not lower, not from {low:?} to {high:?}")]
     Range { low: f64, high: f64 },
-    #[error("edge {index} of the histogram is {edge}: edges are finite and do not fall")]
+    #[error("edge {index} of the histogram is {edge:?}: edges are finite and do not fall")]
     Edge { index: usize, edge: f64 },
-    #[error("{bins} bins between {low} and {high} would be narrower than the numbers are apart")]
+    #[error("{bins} bins between {low:?} and {high:?} would be narrower than the numbers are apart")]
     TooNarrow { bins: usize, low: f64, high: f64 },
 }
 

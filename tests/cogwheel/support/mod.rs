@@ -25,6 +25,8 @@ use cogwheel::cpu::CpuPool;
 use cogwheel::http::{AppState, HttpSettings, build_app};
 use cogwheel::raster::readers::{Readers, gdal};
 use cogwheel::storage::StorageSettings;
+use cogwheel::zonal::Limits;
+use serde_json::Value;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -48,12 +50,14 @@ pub fn set_up_gdal() {
     ONCE.call_once(|| gdal::configure(BLOCK_CACHE_MB));
 }
 
-fn runtime() -> &'static Runtime {
+/// What tests that are async themselves run on.
+pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Runtime::new().unwrap())
 }
 
-fn pool() -> CpuPool {
+/// The workers of all tests.
+pub fn pool() -> CpuPool {
     static POOL: OnceLock<CpuPool> = OnceLock::new();
     POOL.get_or_init(|| CpuPool::new(4, gdal::prepare_thread).unwrap()).clone()
 }
@@ -76,7 +80,13 @@ pub struct Setup {
     pub block_cache_bytes: Option<u64>,
     pub recheck: Option<Duration>,
     pub timeout: Duration,
+    /// What an analysis may ask for.
+    pub limits: Limits,
 }
+
+/// As a server has them where nothing is said.
+pub const LIMITS: Limits =
+    Limits { cells: 1_000_000_000, vertices: 200_000, rings: 10_000, features: 100_000, answer_bytes: 64 << 20 };
 
 impl Default for Setup {
     fn default() -> Self {
@@ -86,6 +96,7 @@ impl Default for Setup {
             block_cache_bytes: None,
             recheck: None,
             timeout: Duration::from_mins(2),
+            limits: LIMITS,
         }
     }
 }
@@ -94,26 +105,31 @@ impl Setup {
     /// An application with the layers of a configuration. Where it lists nothing, whatever the tests have or
     /// make may be opened.
     pub fn maps(self, text: &str) -> Maps {
-        set_up_gdal();
-        let folders = [Path::new(env!("CARGO_MANIFEST_DIR")).to_owned(), std::env::temp_dir()];
-        let allow = folders.map(|folder| folder.display().to_string());
-        let allow = format!("[storage]\nallow = {allow:?}\n");
-        let text = if text.contains("[storage]") || text.contains("://") { text.to_owned() } else { allow + text };
-        let file = LayersFile::parse(&text, "test.toml", fixtures().to_str().unwrap()).unwrap();
         let settings = HttpSettings {
             cors_origins: vec!["*".to_owned()],
             request_timeout: self.timeout,
             empty_tile: 200,
             tile_cache_bytes: 0,
         };
+        let limits = self.limits;
+        Maps(build_app(AppState::new(self.catalog(text), pool(), settings, limits)))
+    }
+
+    /// The layers of such an application.
+    pub fn catalog(self, text: &str) -> Catalog {
+        set_up_gdal();
+        let folders = [Path::new(env!("CARGO_MANIFEST_DIR")).to_owned(), std::env::temp_dir()];
+        let allow = folders.map(|folder| folder.display().to_string());
+        let allow = format!("[storage]\nallow = {allow:?}\n");
+        let text = if text.contains("[storage]") || text.contains("://") { text.to_owned() } else { allow + text };
+        let file = LayersFile::parse(&text, "test.toml", fixtures().to_str().unwrap()).unwrap();
         let storage = StorageSettings {
             environment: self.environment.into_iter().collect(),
             cache_bytes: self.cache_bytes,
             deadline: self.timeout,
         };
         let readers = self.block_cache_bytes.map_or_else(readers, |bytes| Readers::new(&pool(), bytes));
-        let catalog = Catalog::new(file, &readers, storage, self.recheck);
-        Maps(build_app(AppState::new(catalog, pool(), settings)))
+        Catalog::new(file, &readers, storage, self.recheck)
     }
 }
 
@@ -143,7 +159,16 @@ impl Maps {
 
     /// GET of any path.
     pub fn get(&self, path: &str) -> Answer {
-        let request = Request::get(path).body(Body::empty()).unwrap();
+        self.send(Request::get(path).body(Body::empty()).unwrap())
+    }
+
+    /// POST of a body to any path.
+    #[expect(clippy::needless_pass_by_value, reason = "texts and JSON alike")]
+    pub fn post(&self, path: &str, body: impl ToString) -> Answer {
+        self.send(Request::post(path).body(Body::from(body.to_string())).unwrap())
+    }
+
+    fn send(&self, request: Request<Body>) -> Answer {
         runtime().block_on(async {
             let response = self.0.clone().oneshot(request).await.unwrap();
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -182,9 +207,14 @@ impl Answer {
         self.body.clone()
     }
 
+    /// The JSON of a success.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.ok()).unwrap()
+    }
+
     /// The `detail` of an error.
     pub fn detail(&self) -> String {
-        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        let body: Value = serde_json::from_slice(&self.body).unwrap();
         body["detail"].as_str().unwrap().to_owned()
     }
 

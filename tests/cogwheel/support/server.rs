@@ -39,8 +39,19 @@ impl Server {
 
     /// Status and body.
     pub fn get(&self, path: &str) -> (u16, Vec<u8>) {
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"))
+    }
+
+    /// The same of a POST.
+    pub fn post(&self, path: &str, body: &str) -> (u16, Vec<u8>) {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: {length}");
+        self.send(&format!("{head}\r\n\r\n{body}"))
+    }
+
+    fn send(&self, request: &str) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();

@@ -1,4 +1,4 @@
-//! Points along lines. Distances from GeographicLib: `geographiclib_rs`, tests/geodesic.rs.
+//! Points along lines.
 
 use proptest::prelude::*;
 use rstest::rstest;

@@ -1,4 +1,10 @@
 //! Tests of shapes, a file a subject; here, what they share.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::needless_for_each,
+    clippy::unnecessary_wraps,
+    reason = "small numbers; short loops; closures that stand for others"
+)]
 
 mod geojson;
 mod line;

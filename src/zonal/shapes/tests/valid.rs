@@ -21,7 +21,7 @@ fn a_ring_that_crosses_itself_is_refused_with_the_place(#[case] ring: &[Position
     match error {
         ShapeError::Crossing { lon, lat } if place[0] < 180.0 => assert_eq!([lon, lat], place),
         ShapeError::Crossing { lon, lat } | ShapeError::Overlap { lon, lat } => {
-            assert!(near(lon.abs(), lat), "{lon} {lat}")
+            assert!(near(lon.abs(), lat), "{lon} {lat}");
         }
         other => panic!("{other}"),
     }

@@ -158,11 +158,11 @@ fn what_does_not_belong_together_is_refused() {
 #[rstest]
 #[case(Bins::Count(0), None, "a histogram has 1 to 65536 bins, not 0")]
 #[case(Bins::Count(70_000), None, "a histogram has 1 to 65536 bins, not 70000")]
-#[case(Bins::Edges(vec![0.0, 2.0, 1.0]), None, "edge 2 of the histogram is 1: edges are finite and do not fall")]
-#[case(Bins::Count(4), Some([0.0, f64::NAN]), "a histogram goes from a number to one that is not lower, not from 0 to NaN")]
-#[case(Bins::Count(4), Some([1.0, 0.0]), "a histogram goes from a number to one that is not lower, not from 1 to 0")]
+#[case(Bins::Edges(vec![0.0, 2.0, 1.0]), None, "edge 2 of the histogram is 1.0: edges are finite and do not fall")]
+#[case(Bins::Count(4), Some([0.0, f64::NAN]), "a histogram goes from a number to one that is not lower, not from 0.0 to NaN")]
+#[case(Bins::Count(4), Some([1.0, 0.0]), "a histogram goes from a number to one that is not lower, not from 1.0 to 0.0")]
 #[case(Bins::Count(4), Some([1.0, 1.0 + f64::EPSILON]),
-    "4 bins between 1 and 1.0000000000000002 would be narrower than the numbers are apart")]
+    "4 bins between 1.0 and 1.0000000000000002 would be narrower than the numbers are apart")]
 fn bins_that_cannot_be_are_refused(#[case] bins: Bins, #[case] range: Option<[f64; 2]>, #[case] message: &str) {
     let options = StatisticsOptions { bins, range, ..StatisticsOptions::default() };
     assert_eq!(options.wanted(DataType::F64).unwrap_err().to_string(), message);
