@@ -22,6 +22,7 @@ use crate::raster::RasterError;
 use crate::raster::readers::{Readers, gdal};
 use crate::render::RenderError;
 use crate::storage::Policy;
+use crate::zonal::shapes::ShapeError;
 use crate::zonal::{Limits, ZonalError};
 
 /// Something that the operating system or the data refused.
@@ -82,7 +83,9 @@ enum CliError {
     #[error(transparent)]
     Zonal(#[from] ZonalError),
     #[error("{failed} of {all} features have no answer; their lines say why")]
-    Features { failed: usize, all: usize },
+    Unanswered { failed: usize, all: usize },
+    #[error("cannot read {what}: {source}")]
+    Features { what: String, source: ShapeError },
     #[error("{what}: {source}")]
     Io { what: String, source: std::io::Error },
     #[error("{count} of the layers cannot be opened")]
@@ -107,6 +110,7 @@ impl CliError {
             | Self::Render(_)
             | Self::Zonal(_)
             | Self::Features { .. }
+            | Self::Unanswered { .. }
             | Self::Io { .. }
             | Self::BrokenLayers { .. }
             | Self::Lambda(_) => EXIT_FAILED,

@@ -87,7 +87,7 @@ pub struct Cells {
 #[derive(Debug, Args)]
 pub struct StatisticsArgs {
     /// A percentile, 0 to 100 (repeatable)
-    #[arg(short, long)]
+    #[arg(short, long, allow_hyphen_values = true)]
     p: Vec<String>,
     /// Count values instead of bins
     #[arg(long)]
@@ -165,7 +165,7 @@ pub async fn run(setup: Setup, command: ZonalCommand) -> Result<(), CliError> {
     let zonal = Zonal::new(&setup.pool, Arc::new(LocalRunner::new(&setup.pool, &catalog)), setup.limits());
     let shown = common.file.display().to_string();
     let text = std::fs::read(&common.file).map_err(CliError::io(format!("cannot read {shown}")))?;
-    let features = read_features(&text).map_err(ZonalError::from)?;
+    let features = read_features(&text).map_err(|source| CliError::Features { what: shown, source })?;
     let mut output = open(common.output.as_ref())?;
     let mut progress = Progress::of(features.len());
     let (all, mut failed) = (features.len(), 0);
@@ -189,7 +189,7 @@ pub async fn run(setup: Setup, command: ZonalCommand) -> Result<(), CliError> {
     }
     progress.hide();
     output.flush().map_err(CliError::io("cannot write"))?;
-    if failed > 0 { Err(CliError::Features { failed, all }) } else { Ok(()) }
+    if failed > 0 { Err(CliError::Unanswered { failed, all }) } else { Ok(()) }
 }
 
 async fn ask(

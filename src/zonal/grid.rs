@@ -18,7 +18,7 @@ const MARGIN: f64 = 0.02;
 /// The same in cells, at least.
 const MARGIN_CELLS: f64 = 4.0;
 
-/// Positions closer than this to the border or middle of a cell are on it. (GDAL takes 1e-4.)
+/// Positions closer than this to the border of a cell are on it. (GDAL takes 1e-4.)
 const SNAP_CELLS: f64 = 1e-6;
 
 /// Mercator has no poles.
@@ -183,11 +183,11 @@ impl Grid {
     }
 }
 
-/// A position that is meant to be on the border of a cell, or in its middle, is put there: decimal degrees and a
-/// geotransform leave it a few digits beside it, and it would touch the cells on the other side.
+/// A position that is meant to be on the border of a cell is put there: decimal degrees and a geotransform leave it a few
+/// digits beside it, and it would touch the cells on the other side.
 fn snapped(position: f64) -> f64 {
-    let half = (position * 2.0).round() / 2.0;
-    if (position - half).abs() < SNAP_CELLS { half } else { position }
+    let border = position.round();
+    if (position - border).abs() < SNAP_CELLS { border } else { position }
 }
 
 /// The longitudes that the raster spans, from west to east, in its own terms where its x is nothing but longitude: 0 to
