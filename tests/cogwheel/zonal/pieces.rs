@@ -66,7 +66,8 @@ fn catalog(folder: &Folder) -> Arc<Catalog> {
     let raster = Tiff::new(&a, [2400, 2200], "EPSG:32613", [500_000.0, 4_500_000.0], 30.0);
     raster.write(|col, row| ((col / 40 + row / 30) % 7 + (col * row) % 2) as u8);
     let raster = Tiff::new(&b, [1300, 1200], "EPSG:32613", [500_400.0, 4_499_000.0], 53.0);
-    let height = |col: usize, row: usize| if (col / 50).is_multiple_of(5) { -1.0 } else { (col * 13 + row * 7) as f32 / 16.0 };
+    let height =
+        |col: usize, row: usize| if (col / 50).is_multiple_of(5) { -1.0 } else { (col * 13 + row * 7) as f32 / 16.0 };
     Tiff { nodata: Some(-1.0), ..raster }.write(height);
     Arc::new(Setup::default().catalog(&format!("[layers.a]\nsource = '{a}'\n[layers.b]\nsource = '{b}'\n")))
 }
