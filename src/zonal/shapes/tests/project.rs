@@ -239,12 +239,19 @@ proptest! {
                 worst = worst.max(chords.iter().map(|chord| distance(place, *chord)).fold(f64::INFINITY, f64::min));
             }
         }
-        prop_assert!(worst <= 1e-3 * TOLERANCE_CELLS, "{} cells", worst);
+        // Pieces of one edge are not all bent alike: the aim is a millionth of a cell, the promise ten of them.
+        prop_assert!(worst <= 1e-5, "{} cells", worst);
         // a chord of length c under a bend of radius r is c2 / 8r off: at that, the tolerance would take about so many,
         // and the precision 64 times as many
         let length: f64 = edges(&ring).map(|[a, b]| (a[0] - b[0]).hypot(a[1] - b[1])).sum();
         prop_assert!((projected.len() as f64) < 64.0 * 20.0 * (length * cells.sqrt() / 4.0 + length + 10.0), "{}", projected.len());
     }
+
+}
+
+proptest! {
+    // Each cell beside each edge: slow, and sure.
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     #[test]
     fn split_or_not_the_same_cells_are_covered(
