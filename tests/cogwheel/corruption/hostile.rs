@@ -152,9 +152,12 @@ fn read_apart(path: &str) -> Result<(), String> {
 
 /// Runs a test that is told the name of a file, in another process that may have only so much memory.
 pub fn run_apart(test: &str, path: &str) -> Result<(), String> {
+    let program = std::env::current_exe().unwrap();
+    // What the program itself maps does not count.
+    let most_kb = u64::from(MOST_KB) + program.metadata().unwrap().len() / 1024;
     let mut child = Command::new("sh")
-        .args(["-c", &format!("ulimit -v {MOST_KB}; ulimit -t {MOST_CPU_S}; exec \"$0\" \"$@\"")])
-        .arg(std::env::current_exe().unwrap())
+        .args(["-c", &format!("ulimit -v {most_kb}; ulimit -t {MOST_CPU_S}; exec \"$0\" \"$@\"")])
+        .arg(program)
         .args(["--exact", test, "--ignored", "--nocapture"])
         .env(FILE, path)
         .env("RUST_BACKTRACE", "0")

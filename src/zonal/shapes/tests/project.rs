@@ -239,8 +239,7 @@ proptest! {
                 worst = worst.max(chords.iter().map(|chord| distance(place, *chord)).fold(f64::INFINITY, f64::min));
             }
         }
-        // Pieces of one edge are not all bent alike: the aim is a millionth of a cell, the promise ten of them.
-        prop_assert!(worst <= 1e-5, "{} cells", worst);
+        prop_assert!(worst <= TOLERANCE_CELLS, "{} cells", worst);
         // a chord of length c under a bend of radius r is c2 / 8r off: at that, the tolerance would take about so many,
         // and the precision 64 times as many
         let length: f64 = edges(&ring).map(|[a, b]| (a[0] - b[0]).hypot(a[1] - b[1])).sum();
