@@ -91,7 +91,7 @@ pub struct ServerSettings {
     #[arg(long, env = "COGWHEEL_CHUNK_TIMEOUT_S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=900))]
     pub chunk_timeout_s: u64,
 
-    /// Stream answers on Lambda, without its limit of 6 MB: for a Function URL of the mode RESPONSE_STREAM only
+    /// Stream answers on Lambda, without its limit of 6 MB: for a Function URL that streams, and nothing else
     #[arg(long, env = "COGWHEEL_STREAM_ANSWERS")]
     pub stream_answers: bool,
 

@@ -67,13 +67,11 @@ impl FanOut {
     /// One invocation.
     async fn invoke(&self, payload: Blob) -> Result<Partial, Failed> {
         let call = self.client.invoke().function_name(&self.settings.function).payload(payload).send();
-        let output = match tokio::time::timeout(self.settings.attempt, call).await {
-            Ok(answer) => answer.map_err(|error| refused(&error))?,
-            Err(_) => {
-                let reason = format!("no answer in {:?}", self.settings.attempt);
-                return Err(Failed::Maybe(ZonalError::Late { reason }));
-            }
+        let Ok(answer) = tokio::time::timeout(self.settings.attempt, call).await else {
+            let reason = format!("no answer in {:?}", self.settings.attempt);
+            return Err(Failed::Maybe(ZonalError::Late { reason }));
         };
+        let output = answer.map_err(|error| refused(&error))?;
         let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
         if let Some(kind) = output.function_error {
             let reason = format!("{kind}: {}", String::from_utf8_lossy(&payload));

@@ -59,7 +59,7 @@ fn transcript(text: &str) -> Vec<Example> {
                 examples
                     .push(Example { command: format!("{}{command}", std::mem::take(&mut variables)), prints: None });
             }
-            (None, Some(example)) => example.prints.get_or_insert_default().push_str(&format!("{line}\n")),
+            (None, Some(example)) => example.prints.get_or_insert_default().extend([line, "\n"]),
             (None, None) => {}
         }
     }

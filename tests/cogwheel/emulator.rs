@@ -92,6 +92,7 @@ fn an_answer_that_lambda_cannot_carry_is_refused_with_its_size() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a figure of docs/PERFORMANCE.md")]
 fn two_thousand_requests_do_not_let_an_instance_grow() {
     let platform = Platform::start();
     let tiles = platform.instance("tiles", &[]);
@@ -100,10 +101,12 @@ fn two_thousand_requests_do_not_let_an_instance_grow() {
         let kernel = ["bilinear", "cubic", "average", "nearest"][index / 4 % 4];
         let side = 1 << zoom;
         let (col, row) = (index * 7 % side, side / 4 + index * 3 % (side / 2));
-        let form = if index % 10 == 0 { "@2x.png" } else { ".png" };
+        let form = if index.is_multiple_of(10) { "@2x.png" } else { ".png" };
         let kernel = if layer == "landcover" { "nearest" } else { kernel };
-        let path =
-            format!("/tiles/{layer}/{zoom}/{col}/{row}{form}?resampling={kernel}&return_mask={}", index % 2 == 0);
+        let path = format!(
+            "/tiles/{layer}/{zoom}/{col}/{row}{form}?resampling={kernel}&return_mask={}",
+            index.is_multiple_of(2)
+        );
         let answer = platform.get(&path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.excerpt());
     };
@@ -265,6 +268,7 @@ fn streamed_answers_have_no_limit() {
 
 /// Configuration and layers in a bucket, requests signed, 30 ms away.
 #[test]
+#[expect(clippy::print_stdout, reason = "a figure of docs/PERFORMANCE.md")]
 fn an_instance_starts_from_a_bucket() {
     let buckets = Folder::new();
     std::os::unix::fs::symlink(format!("{ROOT}/data/demo"), buckets.path("maps")).unwrap();
