@@ -31,6 +31,7 @@ check("of one zip", tiles["Code"] == chunk["Code"] and tiles["Code"]["S3Key"].en
 for function in (tiles, chunk):
     check("on Amazon Linux 2023", function["Runtime"] == "provided.al2023" and function["Architectures"] == ["arm64"])
     check("a bound on instances", function["ReservedConcurrentExecutions"] > 0)
+    check("no log line for every request", function["LoggingConfig"]["SystemLogLevel"] == "WARN")
     environment = function["Environment"]["Variables"]
     check("configuration from the bucket", environment["COGWHEEL_CONFIG"] == "s3://test-bucket/maps/cogwheel.toml")
 check("tiles knows chunk", tiles["Environment"]["Variables"]["COGWHEEL_CHUNK_FUNCTION"] == {"Ref": "ChunkLambdaFunction"})
