@@ -16,7 +16,6 @@ WORKDIR /build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3-venv \
     && rm -rf /var/lib/apt/lists/*
-RUN rustup target add x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
 COPY scripts/setup.sh scripts/
 RUN sh scripts/setup.sh
 COPY . .

@@ -5,8 +5,8 @@
 #     scripts/lambda/build.sh arm64      # that one
 #     INCLUDE="cogwheel.toml data" scripts/lambda/build.sh    # with files of this folder beside the binary
 #
-# An architecture whose Rust target is not installed is left out, unless it was asked for. The first build of each
-# compiles GDAL, some 20 minutes on two cores. check.sh says what the binary is checked for.
+# An architecture whose Rust target is not installed is left out; rustup installs it when it was asked for. The first
+# build of each compiles GDAL, some 20 minutes on two cores. check.sh says what the binary is checked for.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,6 +19,7 @@ rust_target() {
     esac
 }
 
+sh scripts/setup.sh
 asked=$#
 [ "$asked" -gt 0 ] || set -- x86_64 arm64
 build=()
@@ -26,13 +27,14 @@ for architecture; do
     triple=$(rust_target "$architecture")
     if [ -d "$(rustc --print sysroot)/lib/rustlib/$triple/lib" ]; then
         build+=("$architecture")
+    elif [ "$asked" -gt 0 ]; then
+        rustup target add "$triple"
+        build+=("$architecture")
     else
         echo "$architecture is left out: its Rust target is not installed (rustup target add $triple)" >&2
-        [ "$asked" = 0 ] || exit 1
     fi
 done
 
-sh scripts/setup.sh
 if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     echo "make lambda needs python3 with venv, which bring cargo-lambda and zig (Debian: apt-get install python3-venv)" >&2
     exit 1
