@@ -35,7 +35,7 @@ for function in (tiles, chunk):
     environment = function["Environment"]["Variables"]
     check("configuration from the bucket", environment["COGWHEEL_CONFIG"] == "s3://test-bucket/maps/cogwheel.toml")
 check("tiles knows chunk", tiles["Environment"]["Variables"]["COGWHEEL_CHUNK_FUNCTION"] == {"Ref": "ChunkLambdaFunction"})
-check("tiles ends before its callers do", tiles["Timeout"] < 30)
+check("tiles ends before its callers do", int(tiles["Environment"]["Variables"]["COGWHEEL_REQUEST_TIMEOUT_S"]) < tiles["Timeout"] < 30)
 
 log = ["logs:CreateLogStream", "logs:PutLogEvents"]
 layers = ("s3:GetObject", {"Fn::Sub": "arn:${AWS::Partition}:s3:::test-bucket/maps/*"})
