@@ -6,25 +6,24 @@ From prices, which are assumptions to be checked, and from what measure.py measu
 # Dollars, list prices of us-east-1, without free tiers and discounts.
 LAMBDA_REQUEST = 0.20e-6
 LAMBDA_GB_S = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
-HTTP_API_REQUEST = 1.00e-6
 S3_GET = 0.0004e-3
 CLOUDFRONT_REQUEST = 0.01e-4
 CLOUDFRONT_GB = 0.085  # North America and Europe, the first 10 TB of a month
 FARGATE_VCPU_H, FARGATE_GB_H = 0.04048, 0.004445  # x86_64
 BALANCER_H, BALANCER_LCU_H = 0.0225, 0.008
 
-# Measured: `measure.py` with the x86_64 zip's binary. Milliseconds as billed: of a tile (mean over the four layers), of a million
-# cells counted; and of processor time.
+# Measured by measure.py with the binary of the x86_64 zip. Milliseconds as billed: of a tile (mean of the four layers),
+# of a million cells counted; and a tile's processor time.
 MEASURED = {
-    512: {"tile_ms": 5.2, "million_cells_ms": 19.5},
-    1024: {"tile_ms": 2.4, "million_cells_ms": 9.7},
-    1769: {"tile_ms": 2.2, "million_cells_ms": 7.4},
+    512: {"tile_ms": 5.4, "million_cells_ms": 24},
+    1024: {"tile_ms": 2.4, "million_cells_ms": 11},
+    1769: {"tile_ms": 1.3, "million_cells_ms": 5.5},
 }
 TILE_CPU_MS = 1.3
 TILE_KB = 43
 
-# Assumed: a read from S3 in the same region. It is waited for, so it is paid for. A tile takes one, and a header now and then;
-# an analysis reads its layer's header, then blocks, of which some are under way at once.
+# Assumed: a read from S3 in the same region. It is waited for, so it is paid for. A tile takes one, and a header now and
+# then; an analysis reads its layer's header, then blocks, many at once.
 ROUND_TRIP_MS = 30
 TILE_READS = 1.2
 ANALYSIS_ROUND_TRIPS, ANALYSIS_READS_A_MILLION_CELLS = 2, 4

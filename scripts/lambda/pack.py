@@ -12,8 +12,9 @@ import zlib
 
 from zopfli.zlib import compress
 
-# What a zip without other files may weigh: a cold start fetches and unpacks it.
-BOOTSTRAP_LIMIT_BYTES = 8_000_000
+# What the binary may weigh in the zip: a cold start fetches and unpacks it. 8 MB was the goal; docs/DEPLOY.md says what
+# is in the way. This keeps it from growing unnoticed.
+BOOTSTRAP_LIMIT_BYTES = 14_000_000
 
 EXECUTABLE, PLAIN = 0o100755, 0o100644
 # 1980-01-01 00:00, the first that a zip can say.
