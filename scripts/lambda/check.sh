@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a binary must be to run on Amazon Linux 2023 with nothing beside it: `check.sh bootstrap`. Needs readelf.
 set -euo pipefail
-binary=$1
+binary=$(realpath "$1")
 
 # Amazon Linux 2023 has glibc 2.34, and provided.al2023 little else.
 newest_glibc=2.34
@@ -26,7 +26,7 @@ machine=$(readelf --file-header "$binary" | sed -n 's/ *Machine: *//p')
 ran="not run: this machine is no $machine"
 case "$machine/$(uname -sm)" in
 "Advanced Micro Devices X86-64/Linux x86_64" | "AArch64/Linux aarch64")
-    ran=$(cd / && env -i "$(realpath "$binary")" --version) || fail "does not start with an empty environment"
+    ran=$(env -i "$binary" --version) || fail "does not start with an empty environment"
     ;;
 esac
 echo "$binary: glibc $asked, needs ${needed//$'\n'/ }; $ran"
