@@ -27,9 +27,9 @@ def statements(role):
 tiles, chunk = properties("TilesLambdaFunction"), properties("ChunkLambdaFunction")
 check("two functions", len(of_type("AWS::Lambda::Function")) == 2)
 check("told apart by their handlers", (tiles["Handler"], chunk["Handler"]) == ("tiles", "chunk"))
-check("of one zip", tiles["Code"] == chunk["Code"] and tiles["Code"]["S3Key"].endswith("/cogwheel-lambda-arm64.zip"))
+check("of one zip", tiles["Code"] == chunk["Code"] and tiles["Code"]["S3Key"].endswith("/cogwheel-lambda-x86_64.zip"))
 for function in (tiles, chunk):
-    check("on Amazon Linux 2023", function["Runtime"] == "provided.al2023" and function["Architectures"] == ["arm64"])
+    check("on Amazon Linux 2023", function["Runtime"] == "provided.al2023" and function["Architectures"] == ["x86_64"])
     check("a bound on instances", function["ReservedConcurrentExecutions"] > 0)
     check("no log line for every request", function["LoggingConfig"]["SystemLogLevel"] == "WARN")
     environment = function["Environment"]["Variables"]

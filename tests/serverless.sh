@@ -19,7 +19,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp "$root/serverless.yml" "$work"
 mkdir "$work/dist"
-{ printf 'PK\005\006' && head -c 18 /dev/zero; } > "$work/dist/cogwheel-lambda-arm64.zip" # an empty zip
+{ printf 'PK\005\006' && head -c 18 /dev/zero; } > "$work/dist/cogwheel-lambda-x86_64.zip" # an empty zip
 
 cd "$work"
 # Quiet, without questions, and without credentials even where there are some.
