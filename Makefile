@@ -7,8 +7,9 @@
 demo: setup
 	cargo run --release -- serve
 
-# All tests: of the modules, and of the real binary
+# All tests: of the modules, and of the real binary, also on an emulated Lambda
 test: setup
+	sh scripts/emulator.sh
 	cargo test --release
 
 # Formatting and lints

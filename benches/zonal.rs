@@ -131,8 +131,14 @@ impl Demo {
         let readers = Readers::new(&pool, 64 << 20);
         let catalog = Arc::new(Catalog::new(file, &readers, storage, None));
         let layer = runtime.block_on(catalog.get(layer).expect("a demo layer").open()).expect("opens");
-        let limits =
-            Limits { cells: 1 << 30, vertices: 1 << 20, rings: 1 << 20, features: 1 << 20, answer_bytes: 1 << 30 };
+        let limits = Limits {
+            cells: 1 << 30,
+            vertices: 1 << 20,
+            rings: 1 << 20,
+            features: 1 << 20,
+            answer_bytes: 1 << 30,
+            chunk_cells: 4 << 20,
+        };
         let zonal = Zonal::new(&pool, Arc::new(LocalRunner::new(&pool, &catalog)), limits);
         Self { runtime, zonal, layer }
     }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the build misses: a C and C++ compiler, cmake, pkg-config and the sqlite3 program (GDAL and PROJ are
-# compiled in). Uses apt-get as root or through sudo; elsewhere it says what to install, and stops.
+# compiled in), and curl, with which the tests run the examples of the documents. Uses apt-get as root or through sudo;
+# elsewhere it says what to install, and stops.
 set -eu
 
 missing=""
@@ -10,6 +11,7 @@ have cmake || missing="$missing cmake"
 have pkg-config || missing="$missing pkg-config"
 have sqlite3 || missing="$missing sqlite3"
 have make || missing="$missing make"
+have curl || missing="$missing curl"
 
 if ! have cargo; then
     echo "Cogwheel is written in Rust, and cargo is not here: install it from https://rustup.rs, then try again." >&2
@@ -17,7 +19,7 @@ if ! have cargo; then
 fi
 [ -z "$missing" ] && exit 0
 
-packages="build-essential cmake pkg-config sqlite3"
+packages="build-essential cmake pkg-config sqlite3 curl"
 if have apt-get && [ "$(id -u)" = 0 ]; then
     run=""
 elif have apt-get && have sudo && sudo -n true 2>/dev/null; then
@@ -27,7 +29,7 @@ else
 The build needs:$missing. Install with one of
 
   apt:   sudo apt-get install $packages
-  dnf:   sudo dnf install gcc gcc-c++ make cmake pkgconf-pkg-config sqlite
+  dnf:   sudo dnf install gcc gcc-c++ make cmake pkgconf-pkg-config sqlite curl
   brew:  brew install cmake pkgconf sqlite   (and: xcode-select --install)
 
 and try again.

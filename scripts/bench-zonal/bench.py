@@ -47,10 +47,12 @@ def peer(name):
 class Cogwheel:
     """A server with the raster as its only layer."""
 
+    settings = {}
+
     def __init__(self, binary, folder):
         config = folder / "cogwheel.toml"
         config.write_text(f'[layers.land_cover]\nsource = "{RASTER}"\n')
-        environment = {**os.environ, "COGWHEEL_LOG": "off"}
+        environment = {**os.environ, "COGWHEEL_LOG": "off", **self.settings}
         command = [binary, "serve", "--port", "0", "--config", config]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
         self.address = self.process.stdout.readline().split()[-1]

@@ -16,4 +16,5 @@ if [ ! -e "$cache/venv/installed" ] || [ "$here/requirements.txt" -nt "$cache/ve
 fi
 
 "$python" "$here/make_data.py" "$cache/data"
-exec "$python" "$here/bench.py" "$@"
+"$python" "$here/bench.py" "$@"
+exec "$python" "$here/load.py"

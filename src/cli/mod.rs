@@ -221,6 +221,7 @@ impl Setup {
             rings: settings.max_rings,
             features: settings.max_features,
             answer_bytes: settings.answer_bytes(),
+            chunk_cells: settings.chunk_cells(),
         }
     }
 

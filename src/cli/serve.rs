@@ -9,7 +9,11 @@ use tokio::signal;
 
 use super::{CliError, Setup, say};
 use crate::catalog::{Catalog, Layer};
+use crate::config::ServerSettings;
 use crate::http::{AppState, HttpSettings, build_app};
+use crate::lambda::{Answers, FanOut, FanOutSettings};
+use crate::parameter::BadParameter;
+use crate::zonal::runner::LocalRunner;
 use crate::{config, cpu, lambda};
 
 pub async fn run(setup: Setup) -> Result<(), CliError> {
@@ -17,17 +21,30 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
     let catalog = setup.catalog().await?;
     let limits = setup.limits();
     let settings = &setup.settings;
+    if config::on_lambda() && config::runs_chunks() {
+        let runner = LocalRunner::new(&setup.pool, &Arc::new(catalog));
+        return lambda::chunk::run(&setup.pool, Arc::new(runner))
+            .await
+            .map_err(|error| CliError::Lambda(error.to_string()));
+    }
     let http = HttpSettings {
         cors_origins: settings.cors_origins.clone(),
         request_timeout: Duration::from_secs(settings.request_timeout_s),
         empty_tile: settings.empty_tile,
         tile_cache_bytes: u64::from(settings.tile_cache_mb()) << 20,
     };
-    let state = AppState::new(catalog, setup.pool, http, limits);
+    let mut state = AppState::new(catalog, setup.pool.clone(), http, limits);
+    if let Some(fan_out) = fan_out(settings)? {
+        let runner = FanOut::new(&setup.pool, fan_out).await;
+        state.zonal = state.zonal.with_far(Arc::new(runner), settings.fan_out_cells);
+    }
     let catalog = Arc::clone(&state.catalog);
     let app = build_app(state);
     if config::on_lambda() {
-        return lambda::run(app).await.map_err(|error| CliError::Lambda(error.to_string()));
+        let opening = tokio::spawn(open_all(catalog));
+        let _ = tokio::time::timeout(INIT_BUDGET, opening).await;
+        let answers = if settings.stream_answers { Answers::Streamed } else { Answers::Whole };
+        return lambda::run(app, answers).await.map_err(|error| CliError::Lambda(error.to_string()));
     }
     let address = format!("{}:{}", settings.host, settings.port);
     let failed = CliError::io(format!("cannot listen on {address} (choose another with --host and --port)"));
@@ -57,6 +74,21 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
     tracing::info!("stopped");
     Ok(())
 }
+
+/// How chunks are sent out, if they are.
+fn fan_out(settings: &ServerSettings) -> Result<Option<FanOutSettings>, BadParameter> {
+    let Some(function) = settings.chunk_function.clone() else { return Ok(None) };
+    let [attempt, whole] = [settings.chunk_timeout_s, settings.request_timeout_s].map(Duration::from_secs);
+    if attempt >= whole {
+        let reason = format!("{attempt:?} is not below --request-timeout-s, which is {whole:?}");
+        return Err(BadParameter { parameter: "chunk-timeout-s", reason });
+    }
+    let at_once = settings.chunk_concurrency.into();
+    Ok(Some(FanOutSettings { function, at_once, attempt, deadline: whole.saturating_sub(Duration::from_secs(1)) }))
+}
+
+/// How long a Lambda instance opens layers before it takes its first request; what is left is opened meanwhile.
+const INIT_BUDGET: Duration = Duration::from_millis(100);
 
 /// Layers that are opened at once.
 const OPENED_AT_ONCE: usize = 8;

@@ -71,6 +71,30 @@ pub struct ServerSettings {
     #[arg(long, env = "COGWHEEL_MAX_ANSWER_MB")]
     pub max_answer_mb: Option<u32>,
 
+    /// Cells of one chunk of an analysis, about (default: 4 million, with --chunk-function 32 million)
+    #[arg(long, env = "COGWHEEL_CHUNK_CELLS", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub chunk_cells: Option<u64>,
+
+    /// Lambda function that runs the chunks of large analyses (name or ARN; default: they run in this process)
+    #[arg(long, env = "COGWHEEL_CHUNK_FUNCTION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub chunk_function: Option<String>,
+
+    /// Cells from which on an analysis is large
+    #[arg(long, env = "COGWHEEL_FAN_OUT_CELLS", default_value_t = 64_000_000)]
+    pub fan_out_cells: u64,
+
+    /// Invocations of the chunk function that one analysis has under way at once
+    #[arg(long, env = "COGWHEEL_CHUNK_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub chunk_concurrency: u16,
+
+    /// Seconds that one invocation of it may take
+    #[arg(long, env = "COGWHEEL_CHUNK_TIMEOUT_S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=900))]
+    pub chunk_timeout_s: u64,
+
+    /// Stream answers on Lambda, without its limit of 6 MB: for a Function URL of the mode RESPONSE_STREAM only
+    #[arg(long, env = "COGWHEEL_STREAM_ANSWERS")]
+    pub stream_answers: bool,
+
     /// Worker threads for reading, warping and encoding (default: one a core; on Lambda one for each started 1769 MB)
     #[arg(long, env = "COGWHEEL_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
@@ -125,10 +149,16 @@ impl ServerSettings {
         self.tile_cache_mb.unwrap_or(if on_lambda() { 0 } else { 16 })
     }
 
-    /// Bytes that the answer of an analysis may have. Lambda takes answers of 6 MB.
+    /// Bytes that the answer of an analysis may have. Lambda takes answers of 6 MB, unless they are streamed.
     #[must_use]
     pub fn answer_bytes(&self) -> u64 {
-        u64::from(self.max_answer_mb.unwrap_or(if on_lambda() { 4 } else { 64 })) << 20
+        u64::from(self.max_answer_mb.unwrap_or(if on_lambda() && !self.stream_answers { 4 } else { 64 })) << 20
+    }
+
+    /// Cells of a chunk. What another machine is asked for is worth the way.
+    #[must_use]
+    pub fn chunk_cells(&self) -> u64 {
+        self.chunk_cells.unwrap_or(if self.chunk_function.is_some() { 32 << 20 } else { 4 << 20 })
     }
 
     /// Memory for bytes of objects.
@@ -176,6 +206,12 @@ pub fn layers_file(asked: Option<String>) -> String {
     asked
         .or_else(|| std::env::var("COGWHEEL_CONFIG").ok().filter(|value| !value.is_empty()))
         .unwrap_or_else(|| DEFAULT_LAYERS_FILE.to_owned())
+}
+
+/// Whether it runs there as the function that runs chunks: functions of one package are told apart by their handlers.
+#[must_use]
+pub fn runs_chunks() -> bool {
+    std::env::var_os("_HANDLER").is_some_and(|handler| handler == "chunk")
 }
 
 /// Whether the process runs inside AWS Lambda.

@@ -8,8 +8,11 @@ pub use affine::Affine;
 pub use crs::{Crs, CrsError};
 pub use tile::{OutputGrid, TileId};
 
-/// Radius of the sphere of EPSG:3857, in metres (the WGS 84 semi-major axis).
+/// Semi-major axis of the WGS 84 ellipsoid, in metres; the radius of the sphere of EPSG:3857.
 pub const EARTH_RADIUS_M: f64 = 6_378_137.0;
+
+/// Square of the first eccentricity of the WGS 84 ellipsoid.
+pub const WGS84_ECCENTRICITY_2: f64 = 0.006_694_379_990_141_316_5;
 
 /// Half the width of the EPSG:3857 square, in metres: `pi * EARTH_RADIUS_M`.
 pub const MERCATOR_HALF_WIDTH_M: f64 = std::f64::consts::PI * EARTH_RADIUS_M;

@@ -25,7 +25,6 @@ impl<S: Sync + Send> FromRequest<S> for Asked {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
         let query = Query::from_request_parts(&mut parts, state).await?;
-        let too_long = |error: axum::Error| ApiError::Body { reason: format!("it can't be read: {error}") };
         let body = match axum::body::to_bytes(body, MAX_BODY_BYTES).await {
             Ok(body) => body,
             Err(error) if is_too_long(&error) => {
@@ -33,7 +32,7 @@ impl<S: Sync + Send> FromRequest<S> for Asked {
                     format!("the body is longer than {MAX_BODY_BYTES} bytes; simplify the shape, or send it in parts");
                 return Err(ApiError::TooLarge { detail });
             }
-            Err(error) => return Err(too_long(error)),
+            Err(error) => return Err(ApiError::Body { reason: format!("it can't be read: {error}") }),
         };
         Ok(Self { query, body })
     }

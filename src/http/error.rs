@@ -173,6 +173,7 @@ impl ApiError {
             | ZonalError::Stats(StatsError::TooManyValues { .. }) => Self::TooLarge { detail: error.to_string() },
             ZonalError::Changed { layer } => Self::Changed { layer },
             ZonalError::Raster { layer, cause } => Self::raster(&layer, cause),
+            ZonalError::Late { .. } => Self::Busy,
             ZonalError::Stats(StatsError::Mismatch)
             | ZonalError::Extract(ExtractError::Unmatched { .. })
             | ZonalError::Version { .. }

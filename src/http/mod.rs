@@ -23,6 +23,7 @@ mod tiles;
 pub use base_url::PathPrefix;
 pub use error::ApiError;
 pub use layers::document as layer_document;
+pub use observe::Deadline;
 pub use router::build_app;
 
 use std::sync::Arc;

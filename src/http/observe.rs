@@ -39,9 +39,15 @@ pub async fn request(request: Request, next: Next) -> Response {
     response
 }
 
+/// Until when a request has to be answered, where its platform sets a time of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(pub Instant);
+
 /// Gives the request up when it takes too long.
 pub async fn deadline(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(state.settings.request_timeout, next.run(request)).await {
+    let own = Instant::now() + state.settings.request_timeout;
+    let end = request.extensions().get::<Deadline>().map_or(own, |deadline| deadline.0.min(own));
+    match tokio::time::timeout_at(end.into(), next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::Busy.into_response(),
     }

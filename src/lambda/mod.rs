@@ -1,29 +1,73 @@
 //! AWS Lambda: the only place that knows it. The same router as everywhere, under `lambda_http`.
 //!
-//! What is done to a request on its way in (`event`, `path`) and to an answer on its way out makes every
+//! What is done to a request on its way in (`event`, `path`) and to an answer on its way out (`limit`) makes every
 //! kind of caller look the same to the router: API Gateway's REST and HTTP APIs, Function URLs, load balancers.
+//! `fan_out` sends the chunks of large analyses to other instances, which `chunk` runs.
 
+pub mod chunk;
 mod event;
+mod fan_out;
+mod limit;
 mod path;
+
+use std::convert::Infallible;
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::response::Response;
 use lambda_http::http::header::SET_COOKIE;
 use lambda_http::http::{HeaderName, HeaderValue};
-use lambda_http::{Adapter, Error, LambdaEvent, Service, lambda_runtime, service_fn};
+use lambda_http::{
+    Adapter, Error, LambdaEvent, Request, RequestExt, Service, StreamAdapter, lambda_runtime, service_fn,
+};
 use tower::ServiceExt;
 
 use event::Event;
+pub use fan_out::{FanOut, FanOutSettings};
+
+use crate::http::Deadline;
+
+/// How long before the platform ends an invocation its caller is told so.
+const BEFORE_THE_END: Duration = Duration::from_secs(1);
+
+/// How answers leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// In one piece of JSON: what every front door takes. Larger ones are refused.
+    Whole,
+    /// As a stream, without a limit of that kind: for a Function URL of the mode `RESPONSE_STREAM`, and nothing else.
+    Streamed,
+}
 
 /// Serves the router until the platform ends the process.
 ///
 /// # Errors
 /// When the runtime API can't be reached.
-pub async fn run(app: Router) -> Result<(), Error> {
-    let mut adapter = Adapter::from(app.map_request(path::router_request).map_response(one_line_a_header));
-    let answer =
-        service_fn(move |event: LambdaEvent<Event>| adapter.call(LambdaEvent::new(event.payload.0, event.context)));
-    lambda_runtime::run(answer).await
+pub async fn run(app: Router, answers: Answers) -> Result<(), Error> {
+    let app = app.map_request(|request| path::router_request(with_deadline(request)));
+    match answers {
+        Answers::Whole => {
+            let fitting = |response| async { Ok::<_, Infallible>(limit::fitting(response).await) };
+            let mut adapter = Adapter::from(app.map_response(one_line_a_header).and_then(fitting));
+            let call = move |event: LambdaEvent<Event>| adapter.call(LambdaEvent::new(event.payload.0, event.context));
+            lambda_runtime::run(service_fn(call)).await
+        }
+        Answers::Streamed => {
+            let mut adapter = StreamAdapter::from(app.map_response(one_line_a_header));
+            let call = move |event: LambdaEvent<Event>| adapter.call(LambdaEvent::new(event.payload.0, event.context));
+            lambda_runtime::run(service_fn(call)).await
+        }
+    }
+}
+
+/// Notes until when the request has to be answered.
+fn with_deadline(mut request: Request) -> Request {
+    let left =
+        request.lambda_context_ref().and_then(|context| context.deadline().duration_since(SystemTime::now()).ok());
+    if let Some(left) = left {
+        request.extensions_mut().insert(Deadline(Instant::now() + left.saturating_sub(BEFORE_THE_END)));
+    }
+    request
 }
 
 /// HTTP APIs, Function URLs and load balancers carry one line of each header and would drop the others: a list

@@ -56,6 +56,13 @@ pub struct Window {
     pub height: usize,
 }
 
+/// The cell that holds a position along an axis with so many cells.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
+pub fn cell_at(position: f64, size: usize) -> Option<usize> {
+    (position >= 0.0).then_some(position as usize).filter(|cell| *cell < size)
+}
+
 /// What to read.
 #[derive(Debug, Clone)]
 pub struct ReadRequest {

@@ -7,7 +7,7 @@ use crate::catalog::OpenLayer;
 use crate::cpu::CpuPool;
 use crate::geo::Crs;
 use crate::geo::crs::CrsKind;
-use crate::raster::{Decimation, Profile, ReadRequest, Window};
+use crate::raster::{Decimation, Profile, ReadRequest, Window, cell_at};
 use crate::warp::around;
 
 /// One value a data band; `None` where there is no data.
@@ -21,7 +21,7 @@ pub async fn point(pool: &CpuPool, layer: &Arc<OpenLayer>, lon: f64, lat: f64) -
     let bands: Vec<usize> = layer.profile().data_bands().collect();
     let cell = {
         let layer = Arc::clone(layer);
-        pool.run(move || cell_at(layer.profile(), lon, lat)).await??
+        pool.run(move || cell_of(layer.profile(), lon, lat)).await??
     };
     let Some([col, row]) = cell else { return Ok(vec![None; bands.len()]) };
     let request = ReadRequest {
@@ -38,7 +38,7 @@ pub async fn point(pool: &CpuPool, layer: &Arc<OpenLayer>, lon: f64, lat: f64) -
 }
 
 /// The column and row of the cell that holds a place.
-fn cell_at(profile: &Profile, lon: f64, lat: f64) -> Result<Option<[usize; 2]>, crate::geo::CrsError> {
+fn cell_of(profile: &Profile, lon: f64, lat: f64) -> Result<Option<[usize; 2]>, crate::geo::CrsError> {
     if !profile.bounds.intersects([lon - 1e-9, lat - 1e-9, lon + 1e-9, lat + 1e-9]) {
         return Ok(None);
     }
@@ -52,10 +52,5 @@ fn cell_at(profile: &Profile, lon: f64, lat: f64) -> Result<Option<[usize; 2]>, 
     }
     let Some(inverse) = profile.geotransform.inverse() else { return Ok(None) };
     let (col, row) = inverse.apply(x[0], y[0]);
-    Ok(index(col, profile.width).zip(index(row, profile.height)).map(|(col, row)| [col, row]))
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
-fn index(position: f64, size: usize) -> Option<usize> {
-    (position >= 0.0).then_some(position as usize).filter(|index| *index < size)
+    Ok(cell_at(col, profile.width).zip(cell_at(row, profile.height)).map(|(col, row)| [col, row]))
 }

@@ -49,17 +49,12 @@ struct Taps<'a, A> {
 
 impl<T: Filterable> Warp<'_, T> {
     fn fill<const LANES: usize>(&self, out: &mut Rows<'_, T>) {
-        let rect = self.part.rect;
-        let mut field = Field::<T::Acc, LANES>::default();
-        let mut top = rect.y;
-        while top < rect.y + rect.height {
-            let bottom = ((top / CELL_PX + 1) * CELL_PX).min(rect.y + rect.height);
-            let rows = Rect { y: top, height: bottom - top, ..rect };
-            if let Some(window) = self.needed(rows) {
-                field.spread(self, window);
-                self.fill_rows(rows, &field, out);
-            }
-            top = bottom;
+        let needed: Vec<(Rect, SourceWindow)> =
+            cell_rows(self.part.rect).filter_map(|rows| self.needed(rows).map(|window| (rows, window))).collect();
+        let mut field = Field::<T::Acc, LANES>::for_any(needed.iter().map(|(_, window)| window));
+        for (rows, window) in needed {
+            field.spread(self, window);
+            self.fill_rows(rows, &field, out);
         }
     }
 
@@ -222,16 +217,20 @@ struct Field<A, const LANES: usize> {
     pixels: Vec<[A; LANES]>,
 }
 
-impl<A, const LANES: usize> Default for Field<A, LANES> {
-    fn default() -> Self {
-        Self { window: SourceWindow { col: 0, row: 0, width: 0, height: 0 }, pixels: Vec::new() }
-    }
+/// Pixels behind the last one, some rows and a few more, for weights that are nothing.
+fn behind(window: &SourceWindow) -> usize {
+    (window.width + 1) * 4
 }
 
-/// Rows and pixels behind the last one, for weights that are nothing.
-const BEHIND: usize = 4;
-
 impl<A: Accumulator, const LANES: usize> Field<A, LANES> {
+    /// An empty one, which holds any of these windows without growing: a vector that grows copies what it held, and all of
+    /// that to pages not touched before.
+    fn for_any<'a>(windows: impl Iterator<Item = &'a SourceWindow>) -> Self {
+        let room = windows.map(|window| window.width * window.height + behind(window)).max().unwrap_or(0);
+        let window = SourceWindow { col: 0, row: 0, width: 0, height: 0 };
+        Self { window, pixels: Vec::with_capacity(room) }
+    }
+
     /// Spreads out a window of what was read.
     fn spread<T: Filterable<Acc = A>>(&mut self, warp: &Warp<'_, T>, window: SourceWindow) {
         let read = warp.part.window;
@@ -239,13 +238,11 @@ impl<A: Accumulator, const LANES: usize> Field<A, LANES> {
         let (left, top) = (offset(window.col, read.col), offset(window.row, read.row));
         self.window = window;
         self.pixels.clear();
-        let behind = (window.width + 1) * BEHIND;
-        self.pixels.reserve(window.width * window.height + behind);
         for row in top..top + window.height {
             let first = row * read.width + left;
             warp.bands.spread(first..first + window.width, &mut self.pixels);
         }
-        self.pixels.resize(self.pixels.len() + behind, [A::default(); LANES]);
+        self.pixels.resize(self.pixels.len() + behind(&window), [A::default(); LANES]);
     }
 
     /// The taps of a pixel, columns and rows, in pixels of what was read.
@@ -290,6 +287,15 @@ impl<A: Accumulator, const LANES: usize> Field<A, LANES> {
         }
         sums
     }
+}
+
+/// A rectangle by the rows of cells that it is in.
+fn cell_rows(rect: Rect) -> impl Iterator<Item = Rect> {
+    let end = rect.y + rect.height;
+    (rect.y / CELL_PX..end.div_ceil(CELL_PX)).map(move |row| {
+        let top = (row * CELL_PX).max(rect.y);
+        Rect { y: top, height: ((row + 1) * CELL_PX).min(end) - top, ..rect }
+    })
 }
 
 /// The columns of a rectangle, cell by cell, counted from its left.

@@ -3,7 +3,7 @@
 use super::Window;
 use super::grid::Grid;
 use crate::geo::{Affine, CrsError};
-use crate::raster;
+use crate::raster::{self, cell_at};
 
 /// Cells of one grid under the cells of a window of another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +49,12 @@ impl<'a> Alignment<'a> {
         let [width, height] = self.to.size();
         if let Some(affine) = self.direct.filter(Affine::is_axis_aligned) {
             let along = |start: u64, length: u32| (0..u64::from(length)).map(move |step| to_f64(start + step) + 0.5);
-            let cols = along(window.col, window.width).map(|col| index(affine.apply(col, 0.0).0, width));
-            let rows = along(window.row, window.height).map(|row| index(affine.apply(0.0, row).1, height));
+            let cols = along(window.col, window.width).map(|col| cell_at(affine.apply(col, 0.0).0, width));
+            let rows = along(window.row, window.height).map(|row| cell_at(affine.apply(0.0, row).1, height));
             return Ok(separable(&cols.collect::<Vec<_>>(), &rows.collect::<Vec<_>>()));
         }
         let (cols, rows) = self.positions(window)?;
-        let cell = |(col, row): (&f64, &f64)| Some([index(*col, width)?, index(*row, height)?]);
+        let cell = |(col, row): (&f64, &f64)| Some([cell_at(*col, width)?, cell_at(*row, height)?]);
         let cells: Vec<Option<[usize; 2]>> = cols.iter().zip(&rows).map(cell).collect();
         let Some(window) = around(cells.iter().flatten().copied()) else { return Ok(None) };
         let index = |cell: &Option<[usize; 2]>| {
@@ -179,11 +179,6 @@ fn around(mut cells: impl Iterator<Item = [usize; 2]>) -> Option<raster::Window>
         ([low[0].min(cell[0]), low[1].min(cell[1])], [high[0].max(cell[0]), high[1].max(cell[1])])
     });
     Some(raster::Window { col: low[0], row: low[1], width: high[0] - low[0] + 1, height: high[1] - low[1] + 1 })
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
-fn index(position: f64, size: usize) -> Option<usize> {
-    (position >= 0.0).then_some(position as usize).filter(|index| *index < size)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]

@@ -6,14 +6,9 @@
 use std::ops::Range;
 
 use crate::geo::crs::{CrsKind, Unit};
-use crate::geo::{Affine, Crs, CrsError, mercator_y_to_lat};
+use crate::geo::{Affine, Crs, CrsError, EARTH_RADIUS_M, WGS84_ECCENTRICITY_2, mercator_y_to_lat};
 
 use super::Window;
-
-/// Semi-major axis of WGS 84, in metres.
-const SEMI_MAJOR_M: f64 = 6_378_137.0;
-/// Square of its first eccentricity.
-const ECCENTRICITY_2: f64 = 0.006_694_379_990_141_316_5;
 
 /// The share of a cell that is as large as the reference.
 pub const WHOLE_SHARE: u64 = 1 << 32;
@@ -70,7 +65,7 @@ impl CellAreas {
         }
         let c = geotransform.0;
         let planar_m2 = (c[1] * c[5] - c[2] * c[4]).abs();
-        if crs.unit() == Unit::Metre && is_equal_area(crs, &geotransform, [width, height], &wgs84)? {
+        if crs.unit() == Unit::Metre && is_equal_area(crs, &geotransform, planar_m2, [width, height], &wgs84)? {
             return Ok(Self { reference_m2: planar_m2, how: How::Equal });
         }
         let middle = [size_f64(width) / 2.0, size_f64(height) / 2.0];
@@ -150,7 +145,7 @@ fn square_cells(cell_m: f64) -> usize {
 fn reference_by_row(geotransform: &Affine, is_mercator: bool) -> f64 {
     let [_, width, .., height] = geotransform.0;
     let (width, height) = (width.abs(), height.abs());
-    if is_mercator { width * height } else { width.to_radians() * height.to_radians() * SEMI_MAJOR_M.powi(2) }
+    if is_mercator { width * height } else { width.to_radians() * height.to_radians() * EARTH_RADIUS_M.powi(2) }
 }
 
 /// The area between two meridians and two parallels: a cell of a row.
@@ -158,7 +153,7 @@ fn row_area(geotransform: &Affine, is_mercator: bool, row: usize) -> f64 {
     let [_, width, .., origin, _, height] = geotransform.0;
     let y = |row: usize| origin + size_f64(row) * height;
     let lat = |y: f64| if is_mercator { mercator_y_to_lat(y) } else { y.clamp(-90.0, 90.0) };
-    let lon = if is_mercator { width / SEMI_MAJOR_M } else { width.to_radians() };
+    let lon = if is_mercator { width / EARTH_RADIUS_M } else { width.to_radians() };
     (lon * (zone(lat(y(row + 1))) - zone(lat(y(row))))).abs()
 }
 
@@ -166,17 +161,17 @@ fn row_area(geotransform: &Affine, is_mercator: bool, row: usize) -> f64 {
 ///
 /// Snyder, "Map Projections: A Working Manual" (1987), equation 3-12: `q(phi) a^2 / 2`.
 fn zone(lat: f64) -> f64 {
-    let e = ECCENTRICITY_2.sqrt();
+    let e = WGS84_ECCENTRICITY_2.sqrt();
     let sin = lat.to_radians().sin();
-    let q = (1.0 - ECCENTRICITY_2) * (sin / (1.0 - ECCENTRICITY_2 * sin * sin) + (e * sin).atanh() / e);
-    q * SEMI_MAJOR_M * SEMI_MAJOR_M / 2.0
+    let q = (1.0 - WGS84_ECCENTRICITY_2) * (sin / (1.0 - WGS84_ECCENTRICITY_2 * sin * sin) + (e * sin).atanh() / e);
+    q * EARTH_RADIUS_M * EARTH_RADIUS_M / 2.0
 }
 
-/// Whether the projection keeps areas, as far as a lattice over the grid tells.
-fn is_equal_area(crs: &Crs, geotransform: &Affine, [width, height]: [usize; 2], wgs84: &Crs) -> Result<bool, CrsError> {
+/// Whether the projection keeps areas, by those that cells have in it, as far as a lattice over the grid tells.
+fn is_equal_area(
+    crs: &Crs, geotransform: &Affine, planar_m2: f64, [width, height]: [usize; 2], wgs84: &Crs,
+) -> Result<bool, CrsError> {
     const STEPS: usize = 8;
-    let c = &geotransform.0;
-    let planar_m2 = (c[1] * c[5] - c[2] * c[4]).abs();
     let at = |step: usize, size: usize| size_f64(size) * (size_f64(step) + 0.5) / size_f64(STEPS);
     let places: Vec<[f64; 2]> =
         (0..STEPS * STEPS).map(|index| [at(index % STEPS, width), at(index / STEPS, height)]).collect();
@@ -211,8 +206,8 @@ fn quads(geotransform: &Affine, crs: &Crs, wgs84: &Crs, places: &[[f64; 2]], sid
 /// Geocentric coordinates of a point on the ellipsoid, in metres (EPSG guidance note 7-2, method 9602).
 fn in_space(lon: f64, lat: f64) -> [f64; 3] {
     let ((sin_lon, cos_lon), (sin, cos)) = (lon.to_radians().sin_cos(), lat.to_radians().sin_cos());
-    let normal = SEMI_MAJOR_M / (1.0 - ECCENTRICITY_2 * sin * sin).sqrt();
-    [normal * cos * cos_lon, normal * cos * sin_lon, normal * (1.0 - ECCENTRICITY_2) * sin]
+    let normal = EARTH_RADIUS_M / (1.0 - WGS84_ECCENTRICITY_2 * sin * sin).sqrt();
+    [normal * cos * cos_lon, normal * cos * sin_lon, normal * (1.0 - WGS84_ECCENTRICITY_2) * sin]
 }
 
 #[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]

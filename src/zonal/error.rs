@@ -63,6 +63,12 @@ pub enum ZonalError {
     /// The workers.
     #[error(transparent)]
     Cpu(#[from] CpuError),
+    /// Workers elsewhere, as often as they were asked.
+    #[error("a chunk was not done in time: {reason}")]
+    Late {
+        /// What they said.
+        reason: String,
+    },
     /// A worker elsewhere.
     #[error("a chunk failed: {reason}")]
     Chunk {

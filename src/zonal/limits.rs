@@ -16,6 +16,8 @@ pub struct Limits {
     pub features: u64,
     /// Bytes of an answer.
     pub answer_bytes: u64,
+    /// Cells of a chunk, about.
+    pub chunk_cells: u64,
 }
 
 impl Limits {

@@ -37,6 +37,7 @@ pub mod shapes;
 pub mod statistics;
 pub mod stats;
 pub mod survey;
+pub mod travel;
 
 use std::sync::Arc;
 
@@ -54,16 +55,31 @@ use crate::cpu::CpuPool;
 #[derive(Clone)]
 pub struct Zonal {
     pool: CpuPool,
-    runner: Arc<dyn ChunkRunner>,
+    near: Arc<dyn ChunkRunner>,
+    far: Option<Far>,
     /// What an analysis may ask for.
     pub limits: Limits,
+}
+
+/// Who runs the chunks of large analyses.
+#[derive(Clone)]
+struct Far {
+    runner: Arc<dyn ChunkRunner>,
+    /// Smaller ones are done here before the first request has arrived there.
+    from_cells: u64,
 }
 
 impl Zonal {
     /// Over the workers that prepare and merge, and the runner of the chunks.
     #[must_use]
-    pub fn new(pool: &CpuPool, runner: Arc<dyn ChunkRunner>, limits: Limits) -> Self {
-        Self { pool: pool.patient(), runner, limits }
+    pub fn new(pool: &CpuPool, near: Arc<dyn ChunkRunner>, limits: Limits) -> Self {
+        Self { pool: pool.patient(), near, far: None, limits }
+    }
+
+    /// Has the chunks of analyses of so many cells or more run elsewhere.
+    #[must_use]
+    pub fn with_far(self, runner: Arc<dyn ChunkRunner>, from_cells: u64) -> Self {
+        Self { far: Some(Far { runner, from_cells }), ..self }
     }
 
     /// Prepares an analysis of the cells of the first subject; modifications may name any of them.
@@ -89,7 +105,8 @@ impl Zonal {
         &'a self, survey: &'a Survey, reduction: &'a Reduction,
     ) -> Chunks<'a, impl Iterator<Item = ChunkRequest> + Send> {
         let requests = survey.plan.windows.iter().map(|window| survey.request(*window, reduction));
-        Chunks::new(&self.runner, requests)
+        let far = self.far.as_ref().filter(|far| survey.plan.cells >= far.from_cells);
+        Chunks::new(far.map_or(&self.near, |far| &far.runner), requests)
     }
 }
 

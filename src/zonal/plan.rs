@@ -6,9 +6,6 @@ use super::cover::{Part, Relation, Shape};
 use super::grid::Grid;
 use super::{CellRule, Limits, Window, ZonalError};
 
-/// Cells that a chunk has, about.
-const CHUNK_CELLS: u64 = 4 << 20;
-
 /// Bytes of cells that are read at once, about: a millisecond's work, so that nobody waits long for a worker.
 const READ_BYTES: u64 = 1 << 20;
 
@@ -48,7 +45,8 @@ impl Plan {
             return Err(too_many(shape.area()));
         }
         let tiling = Tiling::of(grid, bands);
-        for window in tiling.chunks(bounds) {
+        let chunk = tiling.chunk(limits.chunk_cells);
+        for window in windows(chunk, bounds, tiling.size) {
             let part = shape.clip(window);
             let cells = covered(&part, rule);
             if cells == 0 {
@@ -92,7 +90,7 @@ fn covered(part: &Part, rule: CellRule) -> u64 {
 #[derive(Debug, Clone, Copy)]
 pub struct Tiling {
     size: [u64; 2],
-    chunk: [u64; 2],
+    block: [u64; 2],
     read: [u64; 2],
     cell_bytes: u64,
 }
@@ -107,19 +105,23 @@ impl Tiling {
         let cell_bytes: usize = bands.iter().map(|band| grid.dtype(*band).size_bytes()).sum();
         let cell_bytes = (cell_bytes as u64).max(1);
         let read = tile(block, size, (READ_BYTES / cell_bytes).max(1));
-        let chunk = tile(read, size, CHUNK_CELLS);
-        Self { size, chunk, read, cell_bytes }
+        Self { size, block, read, cell_bytes }
     }
 
-    /// The chunks that a window of the raster touches, row by row.
-    fn chunks(&self, bounds: Window) -> impl Iterator<Item = Window> + use<> {
-        windows(self.chunk, bounds, self.size)
+    /// Columns and rows of chunks of so many cells, about.
+    fn chunk(&self, cells: u64) -> [u64; 2] {
+        tile(self.block, self.size, cells)
     }
 
-    /// What is read of a chunk, one after the other.
+    /// What is read of a chunk, one after the other, from its own corner on.
     pub fn reads(&self, chunk: Window) -> impl Iterator<Item = Window> + use<> {
-        let end = [chunk.col + u64::from(chunk.width), chunk.row + u64::from(chunk.height)];
-        windows(self.read, chunk, end)
+        let size = [chunk.width, chunk.height].map(u64::from);
+        let whole = Window { col: 0, row: 0, ..chunk };
+        windows(self.read, whole, size).map(move |part| Window {
+            col: chunk.col + part.col,
+            row: chunk.row + part.row,
+            ..part
+        })
     }
 }
 

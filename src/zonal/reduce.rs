@@ -102,13 +102,19 @@ impl Partial {
 
 /// Makes a [`Partial`] of the windows of a chunk, one after the other.
 pub(super) enum Reducer {
-    /// What can be added to.
-    Merging {
+    /// Cells and ground by value.
+    Counts {
         /// So far.
-        partial: Box<Partial>,
+        counts: Box<Counts>,
+        /// So far.
+        ground: Ground,
         /// Ground by cell.
         areas: CellAreas,
     },
+    /// By band.
+    Statistics(StatisticsPartial),
+    /// Of two bands.
+    Pairs(Pairs),
     /// Regions are traced when all cells are there.
     Regions {
         /// The chunk.
@@ -130,40 +136,43 @@ impl Reducer {
             let (classes, selection) = (classes.clone(), *selection);
             return Ok(Self::Regions { window: request.window, classes, found, selection });
         }
-        let partial = Box::new(request.reduction.nothing(&inputs.dtypes()));
-        Ok(Self::Merging { partial, areas: inputs.grid().areas()? })
+        Ok(match request.reduction.nothing(&inputs.dtypes()) {
+            Partial::Counts { counts, ground } => {
+                Self::Counts { counts: Box::new(counts), ground, areas: inputs.grid().areas()? }
+            }
+            Partial::Statistics(partial) => Self::Statistics(partial),
+            Partial::Pairs(pairs) => Self::Pairs(pairs),
+            Partial::Regions(_) => return Err(ZonalError::foreign()),
+        })
     }
 
     /// Adds the cells of a window that belong to the shape.
     pub(super) fn add(&mut self, window: Window, runs: &[Run], bands: &[BandCells]) -> Result<(), ZonalError> {
         match self {
-            Self::Regions { window: chunk, classes, found, .. } => {
-                classify(*chunk, classes, found, window, runs, &bands[0]);
+            Self::Counts { counts, ground, areas } => {
+                let (band, strips) = (&bands[0], areas.strips(window)?);
+                each_samples!(&band.samples, cells => {
+                    for run in runs {
+                        let range = range(band.width, run);
+                        counts.push(&cells[range.clone()], band.validity_of(range), run.weight)?;
+                    }
+                    ground.push(cells, band.validity.as_deref(), band.width, runs, &strips);
+                });
             }
-            Self::Merging { partial, areas } => match partial.as_mut() {
-                Partial::Counts { counts, ground } => {
-                    let (band, strips) = (&bands[0], areas.strips(window)?);
+            Self::Statistics(partial) => {
+                for (partial, band) in partial.bands.iter_mut().zip(bands) {
                     each_samples!(&band.samples, cells => {
                         for run in runs {
                             let range = range(band.width, run);
-                            counts.push(&cells[range.clone()], band.validity_of(range), run.weight)?;
+                            partial.push(&cells[range.clone()], band.validity_of(range), run.weight)?;
                         }
-                        ground.push(cells, band.validity.as_deref(), band.width, runs, &strips);
                     });
                 }
-                Partial::Statistics(partial) => {
-                    for (partial, band) in partial.bands.iter_mut().zip(bands) {
-                        each_samples!(&band.samples, cells => {
-                            for run in runs {
-                                let range = range(band.width, run);
-                                partial.push(&cells[range.clone()], band.validity_of(range), run.weight)?;
-                            }
-                        });
-                    }
-                }
-                Partial::Pairs(pairs) => pairs.push(&bands[0], &bands[1], runs)?,
-                Partial::Regions(_) => return Err(ZonalError::foreign()),
-            },
+            }
+            Self::Pairs(pairs) => pairs.push(&bands[0], &bands[1], runs)?,
+            Self::Regions { window: chunk, classes, found, .. } => {
+                classify(*chunk, classes, found, window, runs, &bands[0]);
+            }
         }
         Ok(())
     }
@@ -171,7 +180,9 @@ impl Reducer {
     /// All of it.
     pub(super) fn finish(self) -> Partial {
         match self {
-            Self::Merging { partial, .. } => *partial,
+            Self::Counts { counts, ground, .. } => Partial::Counts { counts: *counts, ground },
+            Self::Statistics(partial) => Partial::Statistics(partial),
+            Self::Pairs(pairs) => Partial::Pairs(pairs),
             Self::Regions { window, found, selection, .. } => Partial::Regions(trace(window, &found, selection)),
         }
     }

@@ -12,7 +12,7 @@ use super::shapes::{Geometry, LinePoint, Steps, along};
 use super::{Zonal, ZonalError};
 use crate::catalog::OpenLayer;
 use crate::geo::wrap_longitude;
-use crate::raster::{Decimation, Pixels, ReadRequest, Window};
+use crate::raster::{Decimation, Pixels, ReadRequest, Window, cell_at};
 
 /// Points of a line when nobody says how many.
 const DEFAULT_POINTS: usize = 150;
@@ -174,7 +174,9 @@ fn positions(grid: &Grid, places: &[LinePoint]) -> Result<Vec<[f64; 2]>, ZonalEr
 fn groups(cells: &[[f64; 2]], [width, height]: [usize; 2], sampling: Sampling) -> Vec<Group> {
     let mut groups: BTreeMap<[usize; 2], Group> = BTreeMap::new();
     for (index, [col, row]) in cells.iter().enumerate() {
-        let Some([col, row]) = cell(*col, width).zip(cell(*row, height)).map(|(col, row)| [col, row]) else { continue };
+        let Some([col, row]) = cell_at(*col, width).zip(cell_at(*row, height)).map(|(col, row)| [col, row]) else {
+            continue;
+        };
         let reach = usize::from(sampling == Sampling::Bilinear);
         let low = [col.saturating_sub(reach), row.saturating_sub(reach)];
         let high = [(col + reach).min(width - 1), (row + reach).min(height - 1)];
@@ -201,7 +203,7 @@ fn value(pixels: &Pixels, window: Window, [col, row]: [f64; 2], band: usize, sam
     };
     let size = [window.col + window.width, window.row + window.height];
     match sampling {
-        Sampling::Nearest => at(cell(col, size[0])?, cell(row, size[1])?),
+        Sampling::Nearest => at(cell_at(col, size[0])?, cell_at(row, size[1])?),
         Sampling::Bilinear => {
             let (cols, rows) = (taps(col, [window.col, size[0]]), taps(row, [window.row, size[1]]));
             let (mut sum, mut weights) = (0.0, 0.0);
@@ -227,10 +229,4 @@ fn taps(position: f64, [start, end]: [usize; 2]) -> [(usize, f64); 2] {
     let share = position - 0.5 - before;
     let clamped = |cell: f64| cell.clamp(start as f64, end as f64 - 1.0) as usize;
     [(clamped(before), 1.0 - share), (clamped(before + 1.0), share)]
-}
-
-/// The cell that holds a position.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
-fn cell(position: f64, size: usize) -> Option<usize> {
-    (position >= 0.0).then_some(position as usize).filter(|cell| *cell < size)
 }

@@ -117,10 +117,17 @@ impl Survey {
             let shape = grid.shape(&area)?;
             match Plan::new(&grid, &first.bands, &shape, question.rule, limits) {
                 Ok(plan) => return Self::over(grid, plan, shape, subjects, scoring, question),
-                Err(error) => refused = refused.or(Some(error)),
+                Err(error) => refused = Some(error),
             }
         }
-        Err(refused.unwrap_or_else(|| no_overview(0, levels).into()))
+        Err(match (refused, question.overview) {
+            (Some(ZonalError::TooLarge { what, size, limit, .. }), Overview::Auto) => {
+                let advice = "that is the smallest overview: ask for a smaller area, or add overviews to the layer";
+                ZonalError::TooLarge { what, size, limit, advice }
+            }
+            (Some(error), _) => error,
+            (None, _) => no_overview(0, levels).into(),
+        })
     }
 
     fn over(

@@ -6,6 +6,8 @@
 mod door;
 mod runtime;
 
+use std::time::{Duration, Instant};
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -224,4 +226,29 @@ fn an_event_that_is_no_request_fails_alone() {
         assert!(error.to_string().contains("not an event of API Gateway"), "{error}");
     }
     assert_eq!(lambda.invoke(&Door::FunctionUrl.event("GET", "/healthz", "", &[])).status, 200);
+}
+
+#[rstest]
+#[case(Door::FunctionUrl)]
+#[case(Door::RestStage)]
+fn a_request_ends_a_second_before_its_invocation(#[case] door: Door) {
+    let (folder, _web) = crate::shutdown::with_a_hanging_source();
+    let config = folder.path().join("cogwheel.toml").display().to_string();
+    let lambda = Lambda::with_time(Duration::from_secs(3), &[("COGWHEEL_CONFIG", &config)]);
+    let start = Instant::now();
+    let reply = lambda.invoke(&door.event("GET", "/tiles/slow/0/0/0.png", "", &[]));
+    let elapsed = start.elapsed();
+    assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("busy")));
+    assert_ne!(reply.header("retry-after"), "");
+    assert!(elapsed > Duration::from_millis(1500) && elapsed < Duration::from_millis(2900), "{elapsed:?}");
+}
+
+#[test]
+fn an_answer_beyond_what_lambda_carries_is_a_413_at_every_door() {
+    let lambda = Lambda::start();
+    for door in Door::ALL {
+        let reply = lambda.invoke(&door.event("GET", "/tiles/relief/3/4/2@2x.npy", "tilesize=1024", &[]));
+        assert_eq!((reply.status, reply.json()["code"].as_str()), (413, Some("too_large")), "{door:?}");
+        assert_eq!((reply.header("cache-control"), reply.header("etag")), ("no-store", ""), "{door:?}");
+    }
 }

@@ -25,6 +25,8 @@ mod configuration;
 mod conformance;
 mod corruption;
 mod cors_gzip;
+mod documented;
+mod emulator;
 mod failing_sources;
 mod geotransforms;
 mod golden;

@@ -121,7 +121,12 @@ impl Server {
 
     /// Serves the demo layers of the repository.
     pub fn demo() -> Self {
-        Self::run(Folder::new(), cogwheel().args(["--port", "0"]).current_dir(ROOT))
+        Self::demo_with(&[])
+    }
+
+    /// The same with environment variables.
+    pub fn demo_with(env: &[(&str, &str)]) -> Self {
+        Self::run(Folder::new(), cogwheel().args(["--port", "0"]).current_dir(ROOT).envs(env.iter().copied()))
     }
 
     /// Serves the `cogwheel.toml` of a folder.

@@ -90,7 +90,7 @@ fn a_client_that_never_reads_does_not_hold_it_up() {
 }
 
 /// A configuration whose only source never answers.
-fn with_a_hanging_source() -> (Folder, Web) {
+pub fn with_a_hanging_source() -> (Folder, Web) {
     let (folder, web) = (Folder::new(), Web::start(crate::support::fixtures()));
     web.misbehave(|_, _| Fault::Stall);
     let (address, source) = (web.address(), web.url("slow.tif"));

@@ -49,8 +49,10 @@ fn a_thing_is_known_only_where_it_belongs(#[case] word: &str, #[case] allowed: &
 #[case("geo/", &["raster", "storage", "warp", "render", "http", "cli", "catalog", "config", "encode", "color", "lambda"])]
 #[case("color/", &["raster", "warp", "render", "http", "cli", "catalog", "config", "encode", "lambda"])]
 #[case("encode/", &["warp", "render", "http", "cli", "catalog", "config", "lambda"])]
-#[case("raster/", &["warp", "render", "http", "cli", "catalog", "config", "encode", "lambda"])]
-#[case("warp/", &["render", "http", "cli", "catalog", "config", "encode", "lambda"])]
+#[case("raster/", &["warp", "render", "zonal", "http", "cli", "catalog", "config", "encode", "lambda"])]
+#[case("warp/", &["render", "zonal", "http", "cli", "catalog", "config", "encode", "lambda"])]
+#[case("ops/", &["render", "zonal", "http", "cli", "lambda"])]
+#[case("zonal/", &["render", "http", "cli", "lambda"])]
 #[case("render/", &["http", "cli", "lambda"])]
 fn arrows_point_inward(#[case] inner: &str, #[case] outer: &[&str]) {
     for (name, text) in sources().into_iter().filter(|(name, _)| name.starts_with(inner)) {

@@ -94,7 +94,7 @@ impl Part {
 }
 
 /// Why there are no regions.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum ExtractError {
     /// More regions than allowed.
     #[error("there are {found} regions or more, {limit} are allowed: a smaller area or larger min_cells gives fewer")]

@@ -7,15 +7,10 @@
 //! for a line has no direction that could tell it from the long one.
 
 use super::{Position, ShapeError};
+use crate::geo::{EARTH_RADIUS_M, WGS84_ECCENTRICITY_2};
 
 /// Points that one request may ask for: a megabyte of answers.
 pub const MAX_POINTS: usize = 10_000;
-
-/// Semi-major axis of WGS 84 in metres.
-const A: f64 = 6_378_137.0;
-
-/// Squared eccentricity of WGS 84.
-const E2: f64 = 0.006_694_379_990_141_316;
 
 /// Segments are integrated in pieces of this many degrees at most.
 const MAX_PIECE_DEG: f64 = 1.0;
@@ -145,9 +140,9 @@ impl Piece {
     fn speed(&self, share: f64) -> f64 {
         let [d_lon, d_lat] = [0, 1].map(|axis| (self.to[axis] - self.from[axis]).to_radians());
         let (sin, cos) = self.place(share)[1].to_radians().sin_cos();
-        let w2 = 1.0 - E2 * sin * sin;
-        let normal = A / w2.sqrt();
-        let meridian = normal * (1.0 - E2) / w2;
+        let w2 = 1.0 - WGS84_ECCENTRICITY_2 * sin * sin;
+        let normal = EARTH_RADIUS_M / w2.sqrt();
+        let meridian = normal * (1.0 - WGS84_ECCENTRICITY_2) / w2;
         (meridian * d_lat).hypot(normal * cos * d_lon)
     }
 

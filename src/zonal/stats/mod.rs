@@ -41,7 +41,7 @@ use thiserror::Error;
 pub const DISTINCT_LIMIT: usize = 1 << 16;
 
 /// Why cells or chunks cannot be added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum StatsError {
     #[error("more than {limit} different values; this is meant for classes, not for measurements")]

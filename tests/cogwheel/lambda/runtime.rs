@@ -39,6 +39,8 @@ pub struct Reply {
 struct Api {
     events: Arc<tokio::sync::Mutex<tokio::sync::mpsc::UnboundedReceiver<String>>>,
     outcomes: Arc<std::sync::Mutex<mpsc::Sender<(String, Value)>>>,
+    /// What the function is told that it has.
+    time: Duration,
 }
 
 impl Lambda {
@@ -49,11 +51,16 @@ impl Lambda {
 
     /// The same with more environment.
     pub fn with(environment: &[(&str, &str)]) -> Self {
+        Self::with_time(PATIENCE, environment)
+    }
+
+    /// The same with so much time for each invocation.
+    pub fn with_time(time: Duration, environment: &[(&str, &str)]) -> Self {
         let runtime = Runtime::new().unwrap();
         let (events, pending) = tokio::sync::mpsc::unbounded_channel();
         let (done, outcomes) = mpsc::channel();
-        let api =
-            Api { events: Arc::new(tokio::sync::Mutex::new(pending)), outcomes: Arc::new(std::sync::Mutex::new(done)) };
+        let (events_api, outcomes_api) = (tokio::sync::Mutex::new(pending), std::sync::Mutex::new(done));
+        let api = Api { events: Arc::new(events_api), outcomes: Arc::new(outcomes_api), time };
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(outcome))
@@ -158,7 +165,7 @@ async fn next(State(api): State<Api>) -> Response<Body> {
     Response::builder()
         .header("Content-Type", "application/json")
         .header("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
-        .header("Lambda-Runtime-Deadline-Ms", (now + PATIENCE).as_millis().to_string())
+        .header("Lambda-Runtime-Deadline-Ms", (now + api.time).as_millis().to_string())
         .header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:cogwheel")
         .header("Lambda-Runtime-Trace-Id", "Root=1-66f0a1b2-0123456789abcdef01234567;Sampled=0")
         .body(Body::from(event))

@@ -85,8 +85,14 @@ pub struct Setup {
 }
 
 /// As a server has them where nothing is said.
-pub const LIMITS: Limits =
-    Limits { cells: 1_000_000_000, vertices: 200_000, rings: 10_000, features: 100_000, answer_bytes: 64 << 20 };
+pub const LIMITS: Limits = Limits {
+    cells: 1_000_000_000,
+    vertices: 200_000,
+    rings: 10_000,
+    features: 100_000,
+    answer_bytes: 64 << 20,
+    chunk_cells: 4 << 20,
+};
 
 impl Default for Setup {
     fn default() -> Self {

@@ -113,13 +113,33 @@ fn lzw(raw: &[u8], out: &mut [u8]) -> Result<usize, Damaged> {
     Ok(written)
 }
 
-/// Bits as 0 and 255.
+/// Bits as 0 and 255, eight at a time.
 fn unpacked(bytes: &[u8], width: usize, rows: usize) -> Vec<u8> {
-    let row_bytes = width.div_ceil(8);
-    let bit = |row: &[u8], col: usize| if row[col / 8] >> (7 - col % 8) & 1 == 1 { 255 } else { 0 };
-    let rows = bytes.chunks_exact(row_bytes).take(rows);
-    rows.flat_map(|row| (0..width).map(move |col| bit(row, col))).collect()
+    let mut out = vec![0; width * rows];
+    for (row, packed) in out.chunks_exact_mut(width).zip(bytes.chunks_exact(width.div_ceil(8))) {
+        let (eights, rest) = row.as_chunks_mut::<8>();
+        for (eight, byte) in eights.iter_mut().zip(packed) {
+            *eight = EIGHT_BITS[usize::from(*byte)];
+        }
+        if let Some(byte) = packed.get(eights.len()) {
+            rest.copy_from_slice(&EIGHT_BITS[usize::from(*byte)][..rest.len()]);
+        }
+    }
+    out
 }
+
+/// The bits of every byte, the highest first.
+static EIGHT_BITS: [[u8; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut index = 0;
+    while index < table.len() * 8 {
+        if (index / 8) >> (7 - index % 8) & 1 == 1 {
+            table[index / 8][index % 8] = 255;
+        }
+        index += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
@@ -239,6 +259,15 @@ mod tests {
         }
         let fewer = Layout { samples: 2, samples_per_block: 2, ..layout };
         assert!(block(&fewer, 0, &raw).is_err(), "{name} with two bands");
+    }
+
+    #[rstest]
+    fn bits_are_unpacked_row_by_row(#[values(1, 7, 8, 9, 16, 21)] width: usize) {
+        let packed: Vec<u8> = (0..3 * width.div_ceil(8)).map(|index| (index * 151 + 37).to_le_bytes()[0]).collect();
+        let bit = |row: usize, col: usize| packed[row * width.div_ceil(8) + col / 8] & (0x80 >> (col % 8)) != 0;
+        let expected: Vec<u8> =
+            (0..3 * width).map(|index| if bit(index / width, index % width) { 255 } else { 0 }).collect();
+        assert_eq!(unpacked(&packed, width, 3), expected);
     }
 
     #[rstest]
