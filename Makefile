@@ -1,7 +1,7 @@
 # What people and CI run. `make demo` and `make test` need nothing but cargo: they install the rest.
 # Everything uses the release profile, so that GDAL is compiled once (about 10 minutes on two cores, the first time).
 
-.PHONY: demo test lint page-test bench bench-peers bench-zonal fmt setup
+.PHONY: demo test lint page-test lambda bench bench-peers bench-zonal fmt setup
 
 # The demo layers on a map at http://127.0.0.1:8080
 demo: setup
@@ -21,6 +21,10 @@ lint: setup
 page-test: setup
 	cargo build --release
 	sh tests/web/run.sh
+
+# The zips for AWS Lambda, into dist/ (docs/DEPLOY.md): of x86_64 and of arm64, where Rust's targets are installed; needs python3
+lambda:
+	bash scripts/lambda/build.sh $(ARCH)
 
 # The stages of a tile, one by one (docs/PERFORMANCE.md)
 bench: setup
