@@ -14,7 +14,7 @@ from zopfli.zlib import compress
 
 # What the binary may weigh in the zip: a cold start fetches and unpacks it. 8 MB was the goal; docs/DEPLOY.md says what
 # is in the way. This keeps it from growing unnoticed.
-BOOTSTRAP_LIMIT_BYTES = 14_000_000
+BOOTSTRAP_LIMIT_BYTES = 15_000_000
 
 EXECUTABLE, PLAIN = 0o100755, 0o100644
 # 1980-01-01 00:00, the first that a zip can say.
