@@ -14,6 +14,12 @@ if [ ! -e "$venv/installed" ]; then
 fi
 "$venv/bin/hadolint" docker/*.Dockerfile
 
+# Where not even root may mount an overlay, in some containers, the lint is all that there is.
+if ! unshare --mount sh -c 'd=$(mktemp -d) && mkdir "$d/low" "$d/up" "$d/work" "$d/all" &&
+    mount -t overlay overlay -o "lowerdir=$d/low,upperdir=$d/up,workdir=$d/work" "$d/all"' 2>/dev/null; then
+    echo "docker/: linted, but its steps were not run: nobody may mount an overlay here" >&2
+    exit 0
+fi
 if ! command -v debootstrap >/dev/null; then
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq debootstrap >/dev/null
 fi
