@@ -21,7 +21,7 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
     let catalog = setup.catalog().await?;
     let limits = setup.limits();
     let settings = &setup.settings;
-    if config::on_lambda() && config::runs_chunks() {
+    if config::runs_chunks() {
         let runner = LocalRunner::new(&setup.pool, &Arc::new(catalog));
         return lambda::chunk::run(&setup.pool, Arc::new(runner))
             .await
@@ -35,8 +35,8 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
     };
     let mut state = AppState::new(catalog, setup.pool.clone(), http, limits);
     if let Some(fan_out) = fan_out(settings)? {
-        let runner = FanOut::new(&setup.pool, fan_out).await;
-        state.zonal = state.zonal.with_far(Arc::new(runner), settings.fan_out_cells);
+        let runner = Arc::new(FanOut::new(&setup.pool, fan_out));
+        state.zonal = state.zonal.with_far(runner, settings.fan_out_cells);
     }
     let catalog = Arc::clone(&state.catalog);
     let app = build_app(state);

@@ -208,14 +208,14 @@ pub fn layers_file(asked: Option<String>) -> String {
         .unwrap_or_else(|| DEFAULT_LAYERS_FILE.to_owned())
 }
 
-/// Whether it runs there as the function that runs chunks: functions of one package are told apart by their handlers.
-#[must_use]
-pub fn runs_chunks() -> bool {
-    std::env::var_os("_HANDLER").is_some_and(|handler| handler == "chunk")
-}
-
 /// Whether the process runs inside AWS Lambda.
 #[must_use]
 pub fn on_lambda() -> bool {
     std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
+/// Whether it runs there as the function that runs chunks: functions of one package are told apart by their handlers.
+#[must_use]
+pub fn runs_chunks() -> bool {
+    on_lambda() && std::env::var_os("_HANDLER").is_some_and(|handler| handler == "chunk")
 }

@@ -14,6 +14,7 @@ use aws_sdk_lambda::operation::invoke::InvokeError;
 use aws_sdk_lambda::primitives::Blob;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use tokio::sync::OnceCell;
 
 use crate::cpu::CpuPool;
 use crate::zonal::ZonalError;
@@ -43,7 +44,8 @@ pub struct FanOutSettings {
 
 /// Runs chunks on the instances of a Lambda function.
 pub struct FanOut {
-    client: Client,
+    /// Made when the first chunk is sent: tiles, which come sooner, don't need it.
+    client: OnceCell<Client>,
     pool: CpuPool,
     settings: FanOutSettings,
 }
@@ -60,13 +62,15 @@ enum Failed {
 
 impl FanOut {
     /// With what the environment says of AWS: region, credentials, endpoint.
-    pub async fn new(pool: &CpuPool, settings: FanOutSettings) -> Self {
-        Self { client: Client::new(&sdk_config().await), pool: pool.patient(), settings }
+    #[must_use]
+    pub fn new(pool: &CpuPool, settings: FanOutSettings) -> Self {
+        Self { client: OnceCell::new(), pool: pool.patient(), settings }
     }
 
     /// One invocation.
     async fn invoke(&self, payload: Blob) -> Result<Partial, Failed> {
-        let call = self.client.invoke().function_name(&self.settings.function).payload(payload).send();
+        let client = self.client.get_or_init(async || Client::new(&sdk_config().await)).await;
+        let call = client.invoke().function_name(&self.settings.function).payload(payload).send();
         let Ok(answer) = tokio::time::timeout(self.settings.attempt, call).await else {
             let reason = format!("no answer in {:?}", self.settings.attempt);
             return Err(Failed::Maybe(ZonalError::Late { reason }));

@@ -17,9 +17,8 @@ use axum::Router;
 use axum::response::Response;
 use lambda_http::http::header::SET_COOKIE;
 use lambda_http::http::{HeaderName, HeaderValue};
-use lambda_http::{
-    Adapter, Error, LambdaEvent, Request, RequestExt, Service, StreamAdapter, lambda_runtime, service_fn,
-};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt, StreamAdapter, lambda_runtime};
 use tower::ServiceExt;
 
 use event::Event;
@@ -48,16 +47,18 @@ pub async fn run(app: Router, answers: Answers) -> Result<(), Error> {
     match answers {
         Answers::Whole => {
             let fitting = |response| async { Ok::<_, Infallible>(limit::fitting(response).await) };
-            let mut adapter = Adapter::from(app.map_response(one_line_a_header).and_then(fitting));
-            let call = move |event: LambdaEvent<Event>| adapter.call(LambdaEvent::new(event.payload.0, event.context));
-            lambda_runtime::run(service_fn(call)).await
+            let answering = Adapter::from(app.map_response(one_line_a_header).and_then(fitting));
+            lambda_runtime::run(answering.map_request(unwrapped)).await
         }
         Answers::Streamed => {
-            let mut adapter = StreamAdapter::from(app.map_response(one_line_a_header));
-            let call = move |event: LambdaEvent<Event>| adapter.call(LambdaEvent::new(event.payload.0, event.context));
-            lambda_runtime::run(service_fn(call)).await
+            let answering = StreamAdapter::from(app.map_response(one_line_a_header));
+            lambda_runtime::run(answering.map_request(unwrapped)).await
         }
     }
+}
+
+fn unwrapped(event: LambdaEvent<Event>) -> LambdaEvent<LambdaRequest> {
+    LambdaEvent::new(event.payload.0, event.context)
 }
 
 /// Notes until when the request has to be answered.
