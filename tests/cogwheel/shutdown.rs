@@ -93,7 +93,7 @@ fn a_client_that_never_reads_does_not_hold_it_up() {
 pub fn with_a_hanging_source() -> (Folder, Web) {
     let (folder, web) = (Folder::new(), Web::start(crate::support::fixtures()));
     web.misbehave(|_, _| Fault::Stall);
-    let (address, source) = (web.address(), web.url("slow.tif"));
+    let (address, source) = (web.address(), web.url("alpha_rgba.tif"));
     folder.write(
         "cogwheel.toml",
         format!("[storage]\nallow = ['http://{address}/']\n[layers.slow]\nsource = '{source}'"),
