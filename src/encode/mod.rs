@@ -1,5 +1,6 @@
 //! From pixels to bytes: image formats and raw arrays.
 
+mod deflate;
 mod npy;
 mod png;
 

@@ -1,12 +1,12 @@
-//! PNG: the smallest colour type that holds the picture, with settings chosen for speed.
+//! PNG (ISO/IEC 15948): the smallest colour type that holds the picture, filtered and compressed for speed.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use bytes::Bytes;
-use png::{BitDepth, ColorType, Compression, Encoder, Filter};
 
 use super::EncodeError;
+use super::deflate::zlib;
 
 /// A picture of 8-bit channels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +41,49 @@ impl Picture {
 /// # Errors
 /// Only when the sizes do not fit together.
 pub fn encode(picture: &Picture, width: u32, height: u32) -> Result<Vec<u8>, EncodeError> {
-    match picture {
-        Picture::Palette { indices, palette } => encode_palette(indices, palette, width, height, Compression::Fast),
-        Picture::Gray(data) => encode_direct(ColorType::Grayscale, data, width, height),
-        Picture::GrayAlpha(data) => encode_direct(ColorType::GrayscaleAlpha, data, width, height),
-        Picture::Rgb(data) => encode_direct(ColorType::Rgb, data, width, height),
-        Picture::Rgba(data) => encode_direct(ColorType::Rgba, data, width, height),
+    let (color, depth) = match picture {
+        Picture::Palette { palette, .. } => (Color::Palette, depth_of(palette)),
+        Picture::Gray(_) => (Color::Gray, 8),
+        Picture::GrayAlpha(_) => (Color::GrayAlpha, 8),
+        Picture::Rgb(_) => (Color::Rgb, 8),
+        Picture::Rgba(_) => (Color::Rgba, 8),
+    };
+    let channels = color.channels();
+    let (Picture::Palette { indices: samples, .. }
+    | Picture::Gray(samples)
+    | Picture::GrayAlpha(samples)
+    | Picture::Rgb(samples)
+    | Picture::Rgba(samples)) = picture;
+    let row = width as usize * channels;
+    if row == 0 || samples.len() != row * height as usize {
+        return Err(EncodeError(format!("{} samples are no picture of {width} x {height}", samples.len())));
     }
+
+    let mut out = Vec::with_capacity(samples.len() / 2 + OVERHEAD);
+    out.extend_from_slice(&SIGNATURE);
+    chunk(&mut out, *b"IHDR", |out| {
+        out.extend(width.to_be_bytes());
+        out.extend(height.to_be_bytes());
+        // The usual compression and filters, not interlaced.
+        out.extend([depth, color as u8, 0, 0, 0]);
+    });
+    if let Picture::Palette { palette, .. } = picture {
+        chunk(&mut out, *b"PLTE", |out| out.extend(palette.iter().flat_map(|[r, g, b, _]| [r, g, b])));
+        let translucent = palette.iter().rposition(|color| color[3] < 255).map_or(0, |last| last + 1);
+        if translucent > 0 {
+            chunk(&mut out, *b"tRNS", |out| out.extend(palette[..translucent].iter().map(|color| color[3])));
+        }
+    }
+    let filtered = match color {
+        Color::Palette => packed(samples, row, usize::from(depth)),
+        Color::Gray => predicted::<1>(samples, row),
+        Color::GrayAlpha => predicted::<2>(samples, row),
+        Color::Rgb => predicted::<3>(samples, row),
+        Color::Rgba => predicted::<4>(samples, row),
+    };
+    chunk(&mut out, *b"IDAT", |out| zlib(&filtered, out));
+    chunk(&mut out, *b"IEND", |_| ());
+    Ok(out)
 }
 
 /// The fully transparent picture of one size, made once.
@@ -60,63 +96,107 @@ pub fn empty(size_px: u32) -> Result<Bytes, EncodeError> {
         return Ok(bytes.clone());
     }
     let indices = vec![0; (size_px as usize).pow(2)];
-    let bytes = Bytes::from(encode_palette(&indices, &[[0; 4]], size_px, size_px, Compression::High)?);
+    let bytes = Bytes::from(encode(&Picture::Palette { indices, palette: vec![[0; 4]] }, size_px, size_px)?);
     MADE.write().unwrap_or_else(PoisonError::into_inner).insert(size_px, bytes.clone());
     Ok(bytes)
 }
 
-fn encode_direct(color: ColorType, data: &[u8], width: u32, height: u32) -> Result<Vec<u8>, EncodeError> {
-    let mut out = Vec::with_capacity(data.len() / 2);
-    let mut encoder = Encoder::new(&mut out, width, height);
-    encoder.set_color(color);
-    encoder.set_depth(BitDepth::Eight);
-    encoder.set_compression(Compression::Fast);
-    encoder.set_filter(Filter::Up);
-    write(encoder, data)?;
-    Ok(out)
+const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
+
+/// Bytes of a file besides its samples, without a palette.
+const OVERHEAD: usize = 512;
+
+/// Colour types, as they are numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Color {
+    Gray = 0,
+    Rgb = 2,
+    Palette = 3,
+    GrayAlpha = 4,
+    Rgba = 6,
 }
 
-fn encode_palette(
-    indices: &[u8], palette: &[[u8; 4]], width: u32, height: u32, compression: Compression,
-) -> Result<Vec<u8>, EncodeError> {
-    let mut out = Vec::with_capacity(indices.len() / 4);
-    let mut encoder = Encoder::new(&mut out, width, height);
-    encoder.set_color(ColorType::Indexed);
-    encoder.set_palette(palette.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).collect::<Vec<u8>>());
-    let translucent = palette.iter().rposition(|color| color[3] < 255).map_or(0, |last| last + 1);
-    if translucent > 0 {
-        encoder.set_trns(palette[..translucent].iter().map(|color| color[3]).collect::<Vec<u8>>());
+impl Color {
+    fn channels(self) -> usize {
+        match self {
+            Self::Gray | Self::Palette => 1,
+            Self::GrayAlpha => 2,
+            Self::Rgb => 3,
+            Self::Rgba => 4,
+        }
     }
-    let (depth, bits) = match palette.len() {
-        0..=2 => (BitDepth::One, 1),
-        3..=4 => (BitDepth::Two, 2),
-        5..=16 => (BitDepth::Four, 4),
-        _ => (BitDepth::Eight, 8),
-    };
-    encoder.set_depth(depth);
-    // Indices have no gradient: filters only harm them.
-    encoder.set_compression(compression);
-    encoder.set_filter(Filter::NoFilter);
-    if bits == 8 {
-        write(encoder, indices)?;
-    } else {
-        write(encoder, &pack(indices, width as usize, bits))?;
+}
+
+/// Filters that a row can say it has.
+const UNFILTERED: u8 = 0;
+const PAETH: u8 = 4;
+
+/// Appends a chunk: its length, its name, what `write` appends, and the checksum of both.
+fn chunk(out: &mut Vec<u8>, name: [u8; 4], write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&name);
+    write(out);
+    let named = start + 4;
+    let length = u32::try_from(out.len() - named - name.len()).unwrap_or(u32::MAX);
+    out[start..named].copy_from_slice(&length.to_be_bytes());
+    let checksum = crc32fast::hash(&out[named..]);
+    out.extend_from_slice(&checksum.to_be_bytes());
+}
+
+/// Rows as differences from what their neighbours let expect (Paeth), which are a sixth smaller than those from the row
+/// above, and made as fast.
+fn predicted<const CHANNELS: usize>(samples: &[u8], row: usize) -> Vec<u8> {
+    let above_first = vec![0; row];
+    let above = std::iter::once(&*above_first).chain(samples.chunks_exact(row));
+    let mut out = vec![0; samples.len() / row * (row + 1)];
+    for ((row, above), out) in samples.chunks_exact(row).zip(above).zip(out.chunks_exact_mut(row + 1)) {
+        out[0] = PAETH;
+        let (first, rest) = out[1..].split_at_mut(CHANNELS);
+        // Nothing is left of the first pixel.
+        first.iter_mut().zip(row).zip(above).for_each(|((out, sample), above)| *out = sample.wrapping_sub(*above));
+        let neighbours = row.iter().zip(&above[CHANNELS..]).zip(above);
+        for ((out, sample), ((left, above), corner)) in rest.iter_mut().zip(&row[CHANNELS..]).zip(neighbours) {
+            *out = sample.wrapping_sub(nearest(*left, *above, *corner));
+        }
     }
-    Ok(out)
+    out
 }
 
-/// Several indices a byte, each row from a byte of its own, the first index in the high bits.
-fn pack(indices: &[u8], width: usize, bits: usize) -> Vec<u8> {
-    let per_byte = 8 / bits;
-    let byte = |group: &[u8]| group.iter().enumerate().fold(0, |byte, (i, index)| byte | index << (8 - bits * (i + 1)));
-    indices.chunks_exact(width.max(1)).flat_map(|row| row.chunks(per_byte).map(byte)).collect()
+/// The neighbour that is nearest to left + above - corner; the first of these that is.
+#[inline]
+fn nearest(left: u8, above: u8, corner: u8) -> u8 {
+    let [a, b, c] = [left, above, corner].map(i16::from);
+    let (from_left, from_above, from_corner) = ((b - c).abs(), (a - c).abs(), (a + b - c - c).abs());
+    let other = if from_above <= from_corner { above } else { corner };
+    if from_left <= from_above && from_left <= from_corner { left } else { other }
 }
 
-fn write(encoder: Encoder<'_, &mut Vec<u8>>, data: &[u8]) -> Result<(), EncodeError> {
-    let failed = |error: png::EncodingError| EncodeError(error.to_string());
-    let mut writer = encoder.write_header().map_err(failed)?;
-    writer.write_image_data(data).map_err(failed)?;
-    writer.finish().map_err(failed)
+/// Bits of an index.
+fn depth_of(palette: &[[u8; 4]]) -> u8 {
+    match palette.len() {
+        0..=2 => 1,
+        3..=4 => 2,
+        5..=16 => 4,
+        _ => 8,
+    }
+}
+
+/// Rows of indices, several a byte, the first one in the high bits. Indices have no gradient: filters only harm them.
+fn packed(indices: &[u8], width: usize, depth: usize) -> Vec<u8> {
+    let per_byte = 8 / depth;
+    let row_bytes = 1 + width.div_ceil(per_byte);
+    let mut out = vec![UNFILTERED; indices.len() / width * row_bytes];
+    for (row, out) in indices.chunks_exact(width).zip(out.chunks_exact_mut(row_bytes)) {
+        if depth == 8 {
+            out[1..].copy_from_slice(row);
+            continue;
+        }
+        for (byte, group) in out[1..].iter_mut().zip(row.chunks(per_byte)) {
+            *byte = group.iter().enumerate().fold(0, |byte, (i, index)| byte | index << (8 - depth * (i + 1)));
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -132,8 +212,8 @@ mod tests {
         let info = reader.next_frame(&mut data).unwrap();
         data.truncate(info.buffer_size());
         let rgba = match info.color_type {
-            ColorType::Rgba => data.as_chunks::<4>().0.to_vec(),
-            ColorType::GrayscaleAlpha => data.as_chunks::<2>().0.iter().map(|[g, a]| [*g, *g, *g, *a]).collect(),
+            png::ColorType::Rgba => data.as_chunks::<4>().0.to_vec(),
+            png::ColorType::GrayscaleAlpha => data.as_chunks::<2>().0.iter().map(|[g, a]| [*g, *g, *g, *a]).collect(),
             other => panic!("{other:?}"),
         };
         (info.width, info.height, rgba)
@@ -151,6 +231,44 @@ mod tests {
             let bytes = encode(&Picture::Palette { indices, palette }, width, height).unwrap();
             prop_assert_eq!(decode_rgba(&bytes), (width, height, expected));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn channels_survive(kind in 0..4_usize, width in 1..70u32, height in 1..20u32, seed in any::<u64>(), smooth in any::<bool>()) {
+            let pixels = (width * height) as usize;
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut sample = |index: usize| if smooth { index.to_le_bytes()[0] / 7 ^ rng.u8(..4) } else { rng.u8(..) };
+            let mut samples = |channels: usize| (0..pixels * channels).map(&mut sample).collect::<Vec<u8>>();
+            let (picture, expected): (Picture, Vec<[u8; 4]>) = match kind {
+                0 => {
+                    let samples = samples(1);
+                    (Picture::Gray(samples.clone()), samples.iter().map(|g| [*g, *g, *g, 255]).collect())
+                }
+                1 => {
+                    let samples = samples(2);
+                    let expected = samples.as_chunks().0.iter().map(|[g, a]| [*g, *g, *g, *a]).collect();
+                    (Picture::GrayAlpha(samples), expected)
+                }
+                2 => {
+                    let samples = samples(3);
+                    let expected = samples.as_chunks().0.iter().map(|[r, g, b]| [*r, *g, *b, 255]).collect();
+                    (Picture::Rgb(samples), expected)
+                }
+                _ => {
+                    let samples = samples(4);
+                    (Picture::Rgba(samples.clone()), samples.as_chunks().0.to_vec())
+                }
+            };
+            prop_assert_eq!(decode_rgba(&encode(&picture, width, height).unwrap()), (width, height, expected));
+        }
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_refused() {
+        assert!(encode(&Picture::Gray(vec![0; 5]), 2, 3).is_err());
+        assert!(encode(&Picture::Rgb(vec![0; 6]), 2, 3).is_err());
+        assert!(encode(&Picture::Rgb(vec![]), 0, 3).is_err());
     }
 
     #[test]

@@ -3,7 +3,10 @@
 //! A cell is refined on its own until interpolating errs by less than [`TOLERANCE_PX`], at worst down to every
 //! pixel; so a position depends on its cell alone, not on the tile that asks.
 
+use std::ops::Range;
+
 use super::mapping::Projector;
+use super::phases::{Near, Origin, steps_of};
 use super::plan::BLOCK_PX;
 use crate::geo::{CrsError, OutputGrid, mercator_x_to_lon, mercator_y_to_lat};
 use crate::raster::LonLatBounds;
@@ -100,6 +103,12 @@ impl CellMap {
         }
     }
 
+    /// Positions from a column and row of the block on, as many as are left of its cell, snapped; counted from a source
+    /// pixel that is near to all of them.
+    pub fn snapped(&self, [col, row]: [usize; 2], near: [i64; 2]) -> [[Near; CELL_PX]; 2] {
+        self.cell(col / CELL_PX, row / CELL_PX).points.snapped(row % CELL_PX, col % CELL_PX, near.map(Origin::at))
+    }
+
     /// Size of the output pixel at a column and row of the block, in source pixels.
     pub fn size(&self, col: usize, row: usize) -> [f64; 2] {
         self.cell(col / CELL_PX, row / CELL_PX).size
@@ -157,8 +166,18 @@ impl CellMap {
     }
 }
 
+/// Centres of the pixels of a cell.
+static CENTERS: [f64; CELL_PX] = {
+    let mut centers = [0.5; CELL_PX];
+    let mut px = 1;
+    while px < CELL_PX {
+        centers[px] = centers[px - 1] + 1.0;
+        px += 1;
+    }
+    centers
+};
+
 impl Points {
-    #[expect(clippy::cast_precision_loss, reason = "cells are small")]
     fn row(&self, row: usize, start: usize, end: usize, cols_out: &mut Vec<f64>, rows_out: &mut Vec<f64>) {
         match self {
             Self::Outside => {
@@ -170,21 +189,58 @@ impl Points {
                 rows_out.extend_from_slice(&rows[row * CELL_PX + start..row * CELL_PX + end]);
             }
             Self::Lattice { divisions, cols, rows } => {
-                let (step, side) = (CELL_PX / divisions, divisions + 1);
-                let (top, down) = (row / step * side, ((row % step) as f64 + 0.5) / step as f64);
-                let between =
-                    |values: &[f64], i: usize| values[top + i] + (values[top + side + i] - values[top + i]) * down;
                 for (values, out) in [(cols, cols_out), (rows, rows_out)] {
-                    for square in start / step..end.div_ceil(step) {
-                        let (left, right) = (between(values, square), between(values, square + 1));
-                        let slope = (right - left) / step as f64;
-                        let (from, to) = (start.max(square * step), end.min((square + 1) * step));
-                        out.extend((from..to).map(|px| left + slope * ((px - square * step) as f64 + 0.5)));
+                    for (square, left, slope) in squares(*divisions, values, row, start, end) {
+                        let within = start.max(square.start) - square.start..end.min(square.end) - square.start;
+                        out.extend(CENTERS[within].iter().map(|center| left + slope * center));
                     }
                 }
             }
         }
     }
+
+    /// The positions of a row from a column on, as `row` has them. What is beyond the cell is nowhere.
+    fn snapped(&self, row: usize, start: usize, near: [Origin; 2]) -> [[Near; CELL_PX]; 2] {
+        let mut out = [[Near::default(); CELL_PX]; 2];
+        match self {
+            Self::Outside => {}
+            Self::Exact { cols, rows } => {
+                for ((values, out), near) in [cols, rows].into_iter().zip(&mut out).zip(near) {
+                    let values = &values[row * CELL_PX + start..(row + 1) * CELL_PX];
+                    out.iter_mut().zip(values).for_each(|(out, value)| *out = near.near(steps_of(*value)));
+                }
+            }
+            Self::Lattice { divisions, cols, rows } => {
+                for ((values, out), near) in [cols, rows].into_iter().zip(&mut out).zip(near) {
+                    for (square, left, slope) in squares(*divisions, values, row, start, CELL_PX) {
+                        // Steps are a power of two: nothing is rounded otherwise.
+                        let (left, slope) = (steps_of(left), steps_of(slope));
+                        let skipped = start.saturating_sub(square.start);
+                        let out = &mut out[square.start + skipped - start..square.end - start];
+                        for (out, center) in out.iter_mut().zip(&CENTERS[skipped..]) {
+                            *out = near.near(left + slope * center);
+                        }
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Positions along a row through squares of a lattice that have some of its pixels: each with its pixels, the position of
+/// its left edge, and how far it is from one pixel to the next.
+#[expect(clippy::cast_precision_loss, reason = "cells are small")]
+fn squares(
+    divisions: usize, values: &[f64], row: usize, start: usize, end: usize,
+) -> impl Iterator<Item = (Range<usize>, f64, f64)> {
+    let (step, side) = (CELL_PX / divisions, divisions + 1);
+    let (top, down) = (row / step * side, ((row % step) as f64 + 0.5) / step as f64);
+    let between = move |i: usize| values[top + i] + (values[top + side + i] - values[top + i]) * down;
+    (start / step..end.div_ceil(step)).map(move |square| {
+        let (left, right) = (between(square), between(square + 1));
+        (square * step..(square + 1) * step, left, (right - left) / step as f64)
+    })
 }
 
 /// The pixels of a cell that a range of the block's pixels holds.

@@ -53,8 +53,7 @@ impl<'a, T: Filterable> Bands<'a, T> {
         let (bands, source) = (self.range.clone(), self.source);
         let all = source.bands;
         let values = &self.values[pixels.start * all..pixels.end * all];
-        let share =
-            |valid: u8| if valid == 255 { T::Acc::from_f64(1.0) } else { T::Acc::from_f64(f64::from(valid) / 255.0) };
+        let share = |valid: u8| T::Acc::from_f64(SHARES[usize::from(valid)]);
         let zero = T::Acc::default();
         match &source.mask {
             Mask::AllValid if self.are_plain() && all == 1 => spread_plain::<T, 1, LANES>(values, out),
@@ -68,13 +67,12 @@ impl<'a, T: Filterable> Bands<'a, T> {
             Mask::Shared(_, mask) => out.extend(values.chunks_exact(all).zip(&mask[pixels]).map(|(pixel, valid)| {
                 let mut lanes = [zero; LANES];
                 let values = lanes.iter_mut().zip(&pixel[bands.clone()]);
-                match *valid {
-                    // An invalid sample may be NaN: 0 x NaN would spread.
-                    0 => return lanes,
-                    255 => values.for_each(|(lane, value)| *lane = value.load()),
-                    valid => values.for_each(|(lane, value)| *lane = zero.add_product(value.load(), share(valid))),
+                // An invalid sample may be NaN: 0 x NaN would spread.
+                if *valid > 0 {
+                    let share = share(*valid);
+                    values.for_each(|(lane, value)| *lane = zero.add_product(value.load(), share));
+                    lanes[LANES - 1] = share;
                 }
-                lanes[LANES - 1] = share(*valid);
                 lanes
             })),
             Mask::PerBand(mask) => {
@@ -147,6 +145,18 @@ impl<'a, T: Filterable> Bands<'a, T> {
         (sums.map(|sum| T::store(sum.share_of(share))), validity(kind, share.to_f64()))
     }
 }
+
+/// How valid a pixel is by its mask.
+static SHARES: [f64; 256] = {
+    let mut shares = [0.0; 256];
+    let (mut valid, mut sum) = (0, 0.0);
+    while valid < shares.len() {
+        shares[valid] = sum / 255.0;
+        sum += 1.0;
+        valid += 1;
+    }
+    shares
+};
 
 fn spread_plain<T: Filterable, const BANDS: usize, const LANES: usize>(values: &[T], out: &mut Vec<[T::Acc; LANES]>) {
     let (pixels, _) = values.as_chunks::<BANDS>();

@@ -80,19 +80,19 @@ impl<T: Filterable> Warp<'_, T> {
         let mut buffers = Buffers::<T, LANES> { sums: Vec::with_capacity(CELL_PX), stored: Vec::new() };
         let bands = if self.bands.range.len() == self.bands.source.bands { self.bands.source.bands } else { 0 };
         for y in rect.y..rect.y + rect.height {
-            self.cells.row(y, rect.x, rect.x + rect.width, &mut cols, &mut rows);
             let row = y - self.part.rect.y;
             for run in &runs {
-                let positions = [&cols[run.cols.clone()], &rows[run.cols.clone()]];
+                let place = [rect.x + run.cols.start, y];
                 let done = match (bands, run.taps) {
-                    (1, 2) => self.fill_inside::<1, LANES, 2>(run, positions, field, row, &mut buffers, out),
-                    (1, 4) => self.fill_inside::<1, LANES, 4>(run, positions, field, row, &mut buffers, out),
-                    (3, 2) => self.fill_inside::<3, LANES, 2>(run, positions, field, row, &mut buffers, out),
-                    (3, 4) => self.fill_inside::<3, LANES, 4>(run, positions, field, row, &mut buffers, out),
+                    (1, 2) => self.fill_inside::<1, LANES, 2>(run, place, field, row, &mut buffers, out),
+                    (1, 4) => self.fill_inside::<1, LANES, 4>(run, place, field, row, &mut buffers, out),
+                    (3, 2) => self.fill_inside::<3, LANES, 2>(run, place, field, row, &mut buffers, out),
+                    (3, 4) => self.fill_inside::<3, LANES, 4>(run, place, field, row, &mut buffers, out),
                     _ => false,
                 };
                 if !done {
-                    self.fill_run(run, positions, field, row, &mut clipped, out);
+                    self.cells.row(y, place[0], place[0] + run.cols.len(), &mut cols, &mut rows);
+                    self.fill_run(run, [&cols, &rows], field, row, &mut clipped, out);
                 }
             }
         }
@@ -128,7 +128,7 @@ impl<T: Filterable> Warp<'_, T> {
     /// Pixels whose weights are all in tables, of sources that are all in the raster: nothing is to be checked. False
     /// when that is not so after all.
     fn fill_inside<const BANDS: usize, const LANES: usize, const TAPS: usize>(
-        &self, run: &Run<T::Acc>, [cols, rows]: [&[f64]; 2], field: &Field<T::Acc, LANES>, row: usize,
+        &self, run: &Run<T::Acc>, place: [usize; 2], field: &Field<T::Acc, LANES>, row: usize,
         buffers: &mut Buffers<T, LANES>, out: &mut Rows<'_, T>,
     ) -> bool {
         let [Some(across), Some(down)] = run.phases.each_ref().map(|phases| phases.table::<TAPS>()) else {
@@ -137,11 +137,11 @@ impl<T: Filterable> Warp<'_, T> {
         if sums::must_clamp::<T>(self.resampling) {
             return false;
         }
+        let [cols, rows] = self.cells.snapped(place, [field.window.col, field.window.row]);
         buffers.sums.clear();
-        buffers.sums.extend(cols.iter().zip(rows).map(|(x, y)| {
-            let (x, across) = across.at(phases::snap(*x));
-            let (y, down) = down.at(phases::snap(*y));
-            field.sum_all(x, y, across, down)
+        buffers.sums.extend(cols.iter().zip(&rows).take(run.cols.len()).map(|(col, row)| {
+            let ((col, across), (row, down)) = (across.near(*col), down.near(*row));
+            field.sum_all(col, row, across, down)
         }));
         let (samples, mask) = out.row(row);
         let pixels = &mut samples.as_chunks_mut::<BANDS>().0[run.cols.clone()];
@@ -268,12 +268,13 @@ impl<A: Accumulator, const LANES: usize> Field<A, LANES> {
         sums
     }
 
-    /// The same with a fixed number of weights; those behind the last one are nothing.
+    /// The same with a fixed number of weights, from a column and row of what is spread out; weights behind the last one
+    /// are nothing. Columns and rows are never before the first one, where no source pixel can be missing.
     #[inline]
-    fn sum_all<const TAPS: usize>(&self, x: i64, y: i64, across: &[A; TAPS], down: &[A; TAPS]) -> [A; LANES] {
+    #[expect(clippy::cast_sign_loss, reason = "what is negative all the same is beyond the last pixel")]
+    fn sum_all<const TAPS: usize>(&self, col: i32, row: i32, across: &[A; TAPS], down: &[A; TAPS]) -> [A; LANES] {
         let width = self.window.width;
-        let local = |position: i64, start: i64| usize::try_from(position - start).unwrap_or(0);
-        let mut first = local(y, self.window.row) * width + local(x, self.window.col);
+        let mut first = (row as usize).wrapping_mul(width).wrapping_add(col as usize);
         let mut sums = [A::default(); LANES];
         for height in down {
             let mut line = [A::default(); LANES];
@@ -283,7 +284,7 @@ impl<A: Accumulator, const LANES: usize> Field<A, LANES> {
                 }
             }
             add(&mut sums, *height, &line);
-            first += width;
+            first = first.wrapping_add(width);
         }
         sums
     }

@@ -27,12 +27,57 @@ const TABLES_KEPT: usize = 16;
 pub struct Snapped(i64);
 
 /// Rounds to the nearest step. Nothing sensible comes of what is not finite.
-#[expect(clippy::cast_precision_loss, reason = "positions are far below 2^41")]
-#[expect(clippy::cast_possible_wrap, reason = "both have the same exponent")]
 pub fn snap(position: f64) -> Snapped {
-    // Adding it leaves the whole number in the lowest bits: `round` is a call on older processors.
-    const SHIFTER: f64 = (3_u64 << 51) as f64;
-    Snapped((position * PHASES as f64 + SHIFTER).to_bits() as i64 - SHIFTER.to_bits() as i64)
+    Snapped((steps_of(position) + SHIFTER).to_bits().cast_signed() - SHIFTER.to_bits().cast_signed())
+}
+
+/// Adding it leaves the whole number in the lowest bits: `round` is a call on older processors.
+#[expect(clippy::cast_precision_loss, reason = "two digits are exact")]
+const SHIFTER: f64 = (3_u64 << 51) as f64;
+
+/// A position in 1/1024 source pixels from a source pixel that is near.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Near(i32);
+
+/// Where to count positions from, so that they are snapped and near in one step.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin(i64);
+
+impl Origin {
+    /// The left or upper edge of a source pixel.
+    pub fn at(pixel: i64) -> Self {
+        Self(SHIFTER.to_bits().cast_signed() + (pixel << PHASES_LOG2))
+    }
+
+    /// What is in 1/1024 pixels already, snapped as `snap` does it.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "what is near is less than 2^21 pixels away")]
+    pub fn near(self, steps: f64) -> Near {
+        Near((steps + SHIFTER).to_bits().cast_signed().wrapping_sub(self.0) as i32)
+    }
+}
+
+/// Steps that a position in pixels is.
+#[inline]
+#[expect(clippy::cast_precision_loss, reason = "a power of two")]
+pub fn steps_of(position: f64) -> f64 {
+    position * PHASES as f64
+}
+
+impl Near {
+    fn pixel(self) -> i32 {
+        self.0 >> PHASES_LOG2
+    }
+
+    #[expect(
+        clippy::cast_possible_wrap,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 to 1023"
+    )]
+    fn phase(self) -> usize {
+        (self.0 & (PHASES as i32 - 1)) as usize
+    }
 }
 
 impl Snapped {
@@ -164,9 +209,10 @@ pub struct Table<'a, A, const TAPS: usize> {
 
 impl<'a, A, const TAPS: usize> Table<'a, A, TAPS> {
     /// The first source pixel of a position, and the weights from there on.
-    pub fn at(&self, position: Snapped) -> (i64, &'a [A; TAPS]) {
+    #[inline]
+    pub fn near(&self, position: Near) -> (i32, &'a [A; TAPS]) {
         let phase = position.phase();
-        (position.pixel() + i64::from(self.spans[phase].0), &self.weights[phase])
+        (position.pixel() + i32::from(self.spans[phase].0), &self.weights[phase])
     }
 }
 
@@ -219,6 +265,14 @@ mod tests {
                 prop_assert!((weight - expected / total).abs() < 1e-12);
             }
             prop_assert!(weights[count..].iter().all(|weight| *weight == 0.0));
+        }
+
+        #[test]
+        fn what_is_near_is_snapped_as_from_afar(position in -1e6..1e6f64, away in -1000..1000_i64) {
+            let snapped = snap(position);
+            let pixel = snapped.pixel() + away;
+            let near = Origin::at(pixel).near(steps_of(position));
+            prop_assert_eq!((i64::from(near.pixel()) + pixel, near.phase()), (snapped.pixel(), snapped.phase()));
         }
 
         #[test]

@@ -7,7 +7,6 @@ use cogwheel::raster::{DataType, Decimation, Pixels, ReadRequest, Window};
 use rstest::rstest;
 
 use super::same::Both;
-use super::spec::YCBCR_TOLERANCE;
 use crate::support::readers::{Opened, bits, open, read};
 
 /// Two decoders of lossy WebP round on their own when they make RGB.
@@ -101,6 +100,6 @@ fn a_codec_that_gdal_lacks_is_read_as_rasterio_reads_it(
 
 #[rstest]
 fn a_jpeg_of_any_subsampling_is_read_as_gdal_reads_it(#[files("tests/fixtures/conformance/jpeg_*.tif")] path: PathBuf) {
-    let both = Both::open(path.to_str().unwrap(), "cog", YCBCR_TOLERANCE).unwrap();
+    let both = Both::open(path.to_str().unwrap(), "cog").unwrap();
     assert_eq!(both.compare_windows(&mut fastrand::Rng::with_seed(1), WINDOWS), Ok(()));
 }

@@ -29,7 +29,7 @@ const WINDOWS: usize = 30;
 
 fn compare(spec: &Spec, folder: &Folder, seed: u64) -> Result<(), String> {
     let path = spec.make(folder, "it.tif", seed);
-    let both = Both::open(&path, spec.reader(), spec.tolerance())?;
+    let both = Both::open(&path, spec.reader())?;
     both.compare_windows(&mut fastrand::Rng::with_seed(seed), WINDOWS)
 }
 
@@ -75,7 +75,7 @@ const CASES: u32 = 200;
 fn no_window_can_be_found_that_differs(#[values(0, 1, 2, 3, 4)] file: usize) {
     let folder = Folder::new();
     let spec = SEARCHED[file];
-    let both = Both::open(&spec.make(&folder, "it.tif", 1), spec.reader(), spec.tolerance()).unwrap();
+    let both = Both::open(&spec.make(&folder, "it.tif", 1), spec.reader()).unwrap();
     let levels: Vec<Level> = both.profile().levels.clone();
     let window = (0..levels.len()).prop_flat_map(move |level| {
         let Level { width, height } = levels[level];

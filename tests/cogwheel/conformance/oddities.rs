@@ -76,7 +76,7 @@ fn differs(folder: &Folder, tiff: &Forged, reader: &str) -> Option<String> {
     let path = folder.path("it.tif");
     std::fs::write(&path, tiff.bytes()).unwrap();
     let compared =
-        Both::open(&path, reader, 0).and_then(|both| both.compare_windows(&mut fastrand::Rng::with_seed(3), WINDOWS));
+        Both::open(&path, reader).and_then(|both| both.compare_windows(&mut fastrand::Rng::with_seed(3), WINDOWS));
     compared.err()
 }
 
@@ -161,7 +161,7 @@ fn a_mask_beside_the_file_hides_the_one_inside() {
     let inside = Spec { validity: Validity::Mask, ..Spec::PLAIN }.make(&folder, "it.tif", 1);
     let beside = Spec { validity: Validity::MaskBeside, ..Spec::PLAIN }.make(&folder, "other.tif", 2);
     std::fs::rename(format!("{beside}.msk"), format!("{inside}.msk")).unwrap();
-    let both = Both::open(&inside, "gdal", 0).unwrap();
+    let both = Both::open(&inside, "gdal").unwrap();
     both.compare_windows(&mut fastrand::Rng::with_seed(1), WINDOWS).unwrap();
 }
 
@@ -171,7 +171,7 @@ fn overviews_inside_the_file_hide_those_beside_it() {
     let inside = Spec { overviews: Overviews::Inside, ..Spec::PLAIN }.make(&folder, "it.tif", 1);
     let beside = Spec { overviews: Overviews::Beside, ..Spec::PLAIN }.make(&folder, "other.tif", 2);
     std::fs::rename(format!("{beside}.ovr"), format!("{inside}.ovr")).unwrap();
-    let both = Both::open(&inside, "cog", 0).unwrap();
+    let both = Both::open(&inside, "cog").unwrap();
     both.compare_windows(&mut fastrand::Rng::with_seed(1), WINDOWS).unwrap();
 }
 

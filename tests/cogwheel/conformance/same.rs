@@ -1,27 +1,21 @@
 //! Two readers of one file, compared.
 
-use cogwheel::raster::{Decimation, Mask, MaskKind, Pixels, Profile, ReadRequest, Samples, Window};
+use cogwheel::raster::{Decimation, Mask, Pixels, Profile, ReadRequest, Window};
 
 use super::files::NODATA;
 use crate::support::readers::{Opened, bits, know_sources, open, open_by_gdal, read};
-
-/// Where cells may differ, few of them may differ by more than this.
-const USUAL_TOLERANCE: u8 = 2;
-const FEW: usize = 3;
 
 /// A file, opened by both.
 pub struct Both {
     pub fast: Opened,
     pub reference: Opened,
-    /// Samples may differ by this.
-    pub tolerance: u8,
     /// Some windows are read so.
     pub decimations: &'static [usize],
 }
 
 impl Both {
     /// Opens a file twice; what both say of it is the same.
-    pub fn open(path: &str, reader: &str, tolerance: u8) -> Result<Self, String> {
+    pub fn open(path: &str, reader: &str) -> Result<Self, String> {
         let fast = open(path).map_err(|error| error.to_string())?;
         let reference = open_by_gdal(path).map_err(|error| error.to_string())?;
         if fast.profile().reader != reader {
@@ -41,7 +35,7 @@ impl Both {
         if said[0] != said[1] {
             return Err(format!("the profiles differ: {} {}", said[0], said[1]));
         }
-        Ok(Self { fast, reference, tolerance, decimations: &[2, 3, 4, 5] })
+        Ok(Self { fast, reference, decimations: &[2, 3, 4, 5] })
     }
 
     pub fn profile(&self) -> &Profile {
@@ -52,7 +46,7 @@ impl Both {
     pub fn compare(&self, request: &ReadRequest) -> Result<(), String> {
         let fast = read(&self.fast, request).map_err(|error| format!("{request:?}: {error}"))?;
         let reference = read(&self.reference, request).map_err(|error| format!("{request:?}, by GDAL: {error}"))?;
-        differences(&fast, &reference, self.tolerance).map_or(Ok(()), |what| Err(format!("{request:?}: {what}")))
+        differences(&fast, &reference).map_or(Ok(()), |what| Err(format!("{request:?}: {what}")))
     }
 
     /// Reads each level as a whole, and some windows, chosen at random.
@@ -69,9 +63,7 @@ impl Both {
                 decimate_by: Decimation::Nearest,
             };
             self.compare(&whole)?;
-            if self.tolerance == 0 {
-                self.compare(&ReadRequest { nodata: Some(NODATA), ..whole })?;
-            }
+            self.compare(&ReadRequest { nodata: Some(NODATA), ..whole })?;
         }
         (0..count).try_for_each(|_| self.compare(&self.random(rng)))
     }
@@ -92,47 +84,29 @@ impl Both {
         }
         let own = profile.bands[0].nodata;
         let any = [Some(NODATA), Some(0.0), Some(-1e30), Some(f64::NAN), own];
-        let nodata = if rng.u8(..3) == 0 && self.tolerance == 0 { any[rng.usize(..any.len())] } else { None };
+        let nodata = if rng.u8(..3) == 0 { any[rng.usize(..any.len())] } else { None };
         let decimate_by = [Decimation::Nearest, Decimation::Average, Decimation::Mode][rng.usize(..3)];
         ReadRequest { level, decimation, window: Window { col, row, width, height }, bands, nodata, decimate_by }
     }
 }
 
 /// What differs, if anything does: the size, the type, a mask, a cell.
-pub fn differences(a: &Pixels, b: &Pixels, tolerance: u8) -> Option<String> {
+pub fn differences(a: &Pixels, b: &Pixels) -> Option<String> {
     let shape = |pixels: &Pixels| (pixels.width, pixels.height, pixels.bands, pixels.dtype(), pixels.samples.len());
     if shape(a) != shape(b) || a.samples.len() != a.width * a.height * a.bands {
         return Some(format!("the shape is {:?} and not {:?}", shape(a), shape(b)));
     }
-    if a.mask != b.mask && !near(&a.mask, &b.mask, tolerance) {
+    if a.mask != b.mask {
         return Some(format!("the mask is {} and not {}", brief(&a.mask), brief(&b.mask)));
     }
-    let differ = |index: &usize, tolerance: u8| match (&a.samples, &b.samples) {
-        (Samples::U8(a), Samples::U8(b)) => a[*index].abs_diff(b[*index]) > tolerance,
-        _ => true,
-    };
     let size = a.dtype().size_bytes();
     let (a_bits, b_bits) = (bits(&a.samples), bits(&b.samples));
-    let cells = (0..a.samples.len()).filter(|index| a_bits[index * size..][..size] != b_bits[index * size..][..size]);
-    let unequal: Vec<usize> = cells.collect();
-    let wrong: Vec<usize> = match unequal.iter().filter(|index| differ(index, USUAL_TOLERANCE)).count() {
-        many if many > FEW + a.samples.len() / 200 => unequal,
-        _ => unequal.into_iter().filter(|index| differ(index, tolerance)).collect(),
-    };
-    let first = *wrong.first()?;
+    let mut wrong =
+        (0..a.samples.len()).filter(|index| a_bits[index * size..][..size] != b_bits[index * size..][..size]);
+    let first = wrong.next()?;
     let valid = a.mask.is_valid(first / a.bands, first % a.bands, a.bands);
     let (a, b) = (a.samples.value(first), b.samples.value(first));
-    Some(format!("{} cells differ; cell {first} (valid: {valid}) is {a} and not {b}", wrong.len()))
-}
-
-/// Whether two opacities differ by no more than their cells may.
-fn near(a: &Mask, b: &Mask, tolerance: u8) -> bool {
-    match (a, b) {
-        (Mask::Shared(MaskKind::Alpha, a), Mask::Shared(MaskKind::Alpha, b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= tolerance)
-        }
-        _ => false,
-    }
+    Some(format!("{} cells differ; cell {first} (valid: {valid}) is {a} and not {b}", 1 + wrong.count()))
 }
 
 fn brief(mask: &Mask) -> String {

@@ -47,9 +47,6 @@ pub enum Validity {
     AlphaAndNodata,
 }
 
-/// One step of luminance, and one of chrominance, that makes 1.8 of a colour, when it is stretched and when it is decoded.
-pub const YCBCR_TOLERANCE: u8 = 4;
-
 /// A TIFF to be made.
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,15 +183,6 @@ impl Spec {
 
     pub fn has_mask_inside(&self) -> bool {
         matches!(self.validity, Validity::Mask | Validity::MaskAndNodata)
-    }
-
-    /// What cells may differ by: two decoders of JPEG round on their own.
-    pub fn tolerance(&self) -> u8 {
-        match self.codec {
-            Codec::Jpeg => 1,
-            Codec::JpegYcbcr => YCBCR_TOLERANCE,
-            Codec::None | Codec::Deflate | Codec::Lzw | Codec::PackBits => 0,
-        }
     }
 
     /// Which reader reads it.

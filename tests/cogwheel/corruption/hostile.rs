@@ -185,7 +185,7 @@ pub fn run_apart(test: &str, path: &str) -> Result<(), String> {
 #[ignore = "the other tests start it"]
 fn the_process_that_reads() {
     let Some(path) = told() else { return };
-    let findings = survey(&path, 0);
+    let findings = survey(&path);
     assert!(findings.is_empty(), "{findings:?}");
     assert_little_memory_was_taken(MOST_RESIDENT_KB);
 }

@@ -30,9 +30,9 @@ pub enum Finding {
 }
 
 /// Opens a file, reads all levels and a small window, and compares with GDAL what could be read.
-pub fn survey(path: &str, tolerance: u8) -> Vec<Finding> {
+pub fn survey(path: &str) -> Vec<Finding> {
     let started = Instant::now();
-    let caught = catch_unwind(AssertUnwindSafe(|| opened_and_read(path, tolerance)));
+    let caught = catch_unwind(AssertUnwindSafe(|| opened_and_read(path)));
     let mut findings = caught.unwrap_or_else(|panic| vec![Finding::Panic(cogwheel::cpu::panic_message(&*panic))]);
     if started.elapsed() > TIME_LIMIT {
         findings.push(Finding::Slow(started.elapsed()));
@@ -40,18 +40,16 @@ pub fn survey(path: &str, tolerance: u8) -> Vec<Finding> {
     findings
 }
 
-fn opened_and_read(path: &str, tolerance: u8) -> Vec<Finding> {
+fn opened_and_read(path: &str) -> Vec<Finding> {
     let raster = match open(path) {
         Ok(raster) => raster,
         Err(error) => return panicked(&error).into_iter().collect(),
     };
     let mut reference = None;
-    requests(&raster).iter().filter_map(|request| finding(path, &raster, &mut reference, request, tolerance)).collect()
+    requests(&raster).iter().filter_map(|request| finding(path, &raster, &mut reference, request)).collect()
 }
 
-fn finding(
-    path: &str, raster: &Opened, reference: &mut Option<Opened>, request: &ReadRequest, tolerance: u8,
-) -> Option<Finding> {
+fn finding(path: &str, raster: &Opened, reference: &mut Option<Opened>, request: &ReadRequest) -> Option<Finding> {
     let pixels = match read(raster, request) {
         Ok(pixels) => pixels,
         Err(error) => return panicked(&error),
@@ -73,7 +71,7 @@ fn finding(
     match read(gdal, request) {
         Err(error) => Some(Finding::Served(format!("level {level}, {window:?}: {error}"))),
         Ok(expected) => {
-            let what = differences(&pixels, &expected, tolerance)?;
+            let what = differences(&pixels, &expected)?;
             Some(Finding::Differs(format!("level {level}, {window:?}: {what}")))
         }
     }

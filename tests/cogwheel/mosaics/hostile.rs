@@ -31,7 +31,7 @@ fn a_vrt_that_is_cut_off_is_an_error_or_read_as_gdal_reads_it() {
     let folder = Folder::new();
     rich().write(&folder, "it.vrt");
     let text = rich().text();
-    let cut = |at: usize| survey(&folder.write("it.vrt", &text[..at]), 0);
+    let cut = |at: usize| survey(&folder.write("it.vrt", &text[..at]));
     let wrong: Vec<String> = (0..text.len())
         .step_by(CUT_BYTES)
         .flat_map(|at| cut(at).into_iter().map(move |finding| format!("{at}: {finding:?}")))
@@ -52,7 +52,7 @@ fn a_vrt_with_a_wrong_byte_is_an_error_or_read_as_gdal_reads_it() {
         bytes[at] = *rng.choice(b"0123456789.-<>/\"=& \0\xffeN").unwrap();
         std::fs::write(folder.path("it.vrt"), &bytes).unwrap();
         let around = String::from_utf8_lossy(&bytes[at.saturating_sub(40)..(at + 20).min(bytes.len())]).into_owned();
-        let findings = survey(&folder.path("it.vrt"), 0).into_iter();
+        let findings = survey(&folder.path("it.vrt")).into_iter();
         // A size that the file has not got is taken for its size.
         let findings =
             findings.filter(|finding| !(matches!(finding, Finding::Differs(_)) && around.contains("RasterXSize")));

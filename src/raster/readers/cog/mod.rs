@@ -5,7 +5,7 @@
 //! codecs, and of those only this reader makes cells, decimated ones too.
 
 mod decode;
-mod jpeg_scan;
+mod jpeg;
 mod layout;
 mod lerc;
 mod parts;

@@ -6,13 +6,9 @@ use std::borrow::Cow;
 use std::io::Cursor;
 
 use image_webp::WebPDecoder;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::decode::Damaged;
-use super::jpeg_scan;
+use super::jpeg;
 
 /// What a picture has to be.
 #[derive(Debug, Clone, Copy)]
@@ -22,32 +18,9 @@ pub struct Shape {
     pub samples: usize,
 }
 
-/// Decodes a JPEG of one or three components; `ycbcr` says whether the file means luminance and chrominance by them.
+/// Decodes a JPEG; `ycbcr` says whether the file means luminance and chrominance by its components.
 pub fn jpeg(shape: Shape, tables: &[u8], ycbcr: bool, raw: &[u8], out: &mut [u8]) -> Result<(), Damaged> {
-    let damaged = |error| Damaged(format!("its JPEG: {error:?}"));
-    let options =
-        DecoderOptions::default().set_max_width(shape.width).set_max_height(shape.height).set_strict_mode(true);
-    let stream = with_tables(tables, raw);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&*stream), options);
-    decoder.decode_headers().map_err(damaged)?;
-    let components = decoder.info().map_or(0, |info| usize::from(info.components));
-    if decoder.dimensions() != Some((shape.width, shape.height)) || components != shape.samples {
-        return Err(Damaged("its JPEG is of another size".to_owned()));
-    }
-    let stored = decoder.input_colorspace().unwrap_or(ColorSpace::Unknown);
-    let wanted = match (stored, ycbcr) {
-        (ColorSpace::YCbCr, true) => ColorSpace::RGB,
-        (ColorSpace::RGB, true) => return Err(Damaged("its JPEG has other colours than its TIFF says".to_owned())),
-        // Components that are colours already are taken as they are.
-        (stored, _) => stored,
-    };
-    decoder.set_options(options.jpeg_set_out_colorspace(wanted));
-    if decoder.output_buffer_size() != Some(out.len()) {
-        return Err(Damaged("its JPEG is of another size".to_owned()));
-    }
-    // The decoder takes the end of the data for an end of the picture, wherever it is, and paints the rest grey.
-    jpeg_scan::check(&stream)?;
-    decoder.decode_into(out).map_err(damaged)
+    jpeg::decode(shape, ycbcr, &with_tables(tables, raw), out)
 }
 
 /// A JPEG stream of its own from an abbreviated one: the tables without their end, then the picture without its start.

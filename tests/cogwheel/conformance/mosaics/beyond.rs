@@ -48,7 +48,7 @@ fn a_vrt_with_more_in_it_is_gdals(#[case] from: &str, #[case] to: &str) {
         assert!(open(&path).is_err());
         return;
     }
-    let both = Both::open(&path, "gdal", 0).unwrap();
+    let both = Both::open(&path, "gdal").unwrap();
     assert_eq!(both.compare_windows(&mut fastrand::Rng::with_seed(1), 5), Ok(()));
 }
 
@@ -58,7 +58,7 @@ fn how_a_source_is_resampled_does_not_matter_where_it_is_not() {
     make(&folder, "u8.a.tif");
     let text = Vrt::of([150, 110], [simple("u8.a.tif").at(3.0, 4.0)]).text();
     let path = folder.write("it.vrt", &text.replace("<SimpleSource>", "<SimpleSource resampling=\"cubic\">"));
-    let both = Both { decimations: &[], ..Both::open(&path, "mosaic", 0).unwrap() };
+    let both = Both { decimations: &[], ..Both::open(&path, "mosaic").unwrap() };
     assert_eq!(both.compare_windows(&mut fastrand::Rng::with_seed(1), 5), Ok(()));
 }
 
@@ -67,7 +67,7 @@ fn how_a_source_is_resampled_does_not_matter_where_it_is_not() {
 #[case::without_sources(Vrt::of(SIZE, []))]
 fn bands_that_do_not_go_together_are_gdals(#[case] vrt: Vrt) {
     let folder = Folder::new();
-    let both = Both::open(&vrt.write(&folder, "it.vrt"), "gdal", 0).unwrap();
+    let both = Both::open(&vrt.write(&folder, "it.vrt"), "gdal").unwrap();
     assert_eq!(both.compare_windows(&mut fastrand::Rng::with_seed(1), 5), Ok(()));
 }
 
@@ -86,11 +86,11 @@ fn overviews_beside_a_vrt_are_read_as_gdal_reads_them(#[case] vrt: Vrt, #[case] 
     let folder = Folder::new();
     let path = vrt.write(&folder, "it.vrt");
     overviews(&folder);
-    let both = Both { decimations: &[], ..Both::open(&path, "mosaic", 0).unwrap() };
+    let both = Both { decimations: &[], ..Both::open(&path, "mosaic").unwrap() };
     assert!(both.profile().levels.len() > 2);
     assert_eq!(both.compare_windows(&mut fastrand::Rng::with_seed(1), 30), Ok(()));
     let path = vrt.framed().write(&folder, "it.vrt");
-    let both = Both { decimations: &[], ..Both::open(&path, framed, 0).unwrap() };
+    let both = Both { decimations: &[], ..Both::open(&path, framed).unwrap() };
     assert!(both.profile().levels.len() > 2);
     assert_eq!(both.compare_windows(&mut fastrand::Rng::with_seed(1), 30), Ok(()));
 }

@@ -19,7 +19,7 @@ const NODATA: &str = "<NoDataValue>9</NoDataValue>";
 
 /// What differs between the two readers of a VRT.
 fn wrong(folder: &Folder, vrt: &Vrt) -> Option<String> {
-    let both = Both::open(&vrt.write(folder, "it.vrt"), "mosaic", 0);
+    let both = Both::open(&vrt.write(folder, "it.vrt"), "mosaic");
     let compare =
         |both: Both| Both { decimations: &[], ..both }.compare_windows(&mut fastrand::Rng::with_seed(1), WINDOWS);
     both.and_then(compare).err()

@@ -26,7 +26,7 @@ use crate::support::readers::{open, read};
 fn overviews_of_aligned_sources_are_read_as_gdal_reads_them(#[case] vrt: Vrt) {
     let folder = Folder::new();
     let path = vrt.write(&folder, "it.vrt");
-    let both = Both { decimations: &[], ..Both::open(&path, "mosaic", 0).unwrap() };
+    let both = Both { decimations: &[], ..Both::open(&path, "mosaic").unwrap() };
     let bands: Vec<usize> = (1..=both.profile().bands.len()).collect();
     for decimation in [1, 2, 4] {
         let Level { width, height } = both.profile().levels[0].decimated(decimation);
@@ -169,7 +169,7 @@ fn a_file_may_have_any_name(#[case] name: &str, #[case] file: &str) {
     let vrt = Vrt::of(SIZE, [simple(file)]).text();
     let text = vrt.replace(file, &quick_xml::escape::escape(name));
     let path = folder.write("it.vrt", &text);
-    let open_both = Both::open(&path, "mosaic", 0);
+    let open_both = Both::open(&path, "mosaic");
     let compare = |both: Both| Both { decimations: &[], ..both }.compare_windows(&mut fastrand::Rng::with_seed(1), 5);
     assert_eq!(open_both.and_then(compare), Ok(()));
 }
@@ -196,7 +196,7 @@ fn a_vrt_may_be_written_in_any_way(#[case] from: &str, #[case] to: &str) {
     let text = Vrt::of([90, 70], [simple("u8.a.tif").at(3.0, 4.0)]).text();
     let path = folder.write("it.vrt", &text.replace(from, &to.replace("{folder}", &folder.path(""))));
     let raster = open(&path).unwrap();
-    let both = Both::open(&path, raster.profile().reader, 0).unwrap();
+    let both = Both::open(&path, raster.profile().reader).unwrap();
     assert_eq!(Both { decimations: &[], ..both }.compare_windows(&mut fastrand::Rng::with_seed(1), 5), Ok(()));
 }
 
