@@ -238,7 +238,7 @@ mod tests {
         fn channels_survive(kind in 0..4_usize, width in 1..70u32, height in 1..20u32, seed in any::<u64>(), smooth in any::<bool>()) {
             let pixels = (width * height) as usize;
             let mut rng = fastrand::Rng::with_seed(seed);
-            let mut sample = |index: usize| if smooth { index.to_le_bytes()[0] / 7 ^ rng.u8(..4) } else { rng.u8(..) };
+            let mut sample = |index: usize| if smooth { (index.to_le_bytes()[0] / 7) ^ rng.u8(..4) } else { rng.u8(..) };
             let mut samples = |channels: usize| (0..pixels * channels).map(&mut sample).collect::<Vec<u8>>();
             let (picture, expected): (Picture, Vec<[u8; 4]>) = match kind {
                 0 => {
