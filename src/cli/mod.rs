@@ -163,7 +163,8 @@ fn run(command: Command, layers_file: Option<String>) -> Result<(), CliError> {
     let pool = CpuPool::new(settings.worker_threads(), gdal::prepare_thread)
         .map_err(CliError::io("cannot start worker threads"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(settings.worker_threads())
+        // They only hand on what others do: more of them than this wake each other up.
+        .worker_threads(settings.worker_threads().div_ceil(2))
         .enable_all()
         .build()
         .map_err(CliError::io("cannot start the runtime"))?;
