@@ -62,13 +62,12 @@ fn tokens(data: &[u8], sink: &mut impl Sink) {
     while !groups.is_empty() {
         let longest = &groups[..groups.len().min(LONGEST_RUN / GROUP)];
         let run = longest.iter().take_while(|group| Some(**group) == repeat).count();
-        let others =
-            || 1 + groups.iter().zip(&groups[1..]).take_while(|(before, group)| **group != repeated(before)).count();
         let taken = if run > 0 {
             sink.run(run * GROUP);
             run
         } else {
-            let others = others();
+            let pairs = groups.iter().zip(&groups[1..]);
+            let others = 1 + pairs.take_while(|(before, group)| **group != repeated(before)).count();
             sink.literals(&groups[..others]);
             repeat = groups[..others].last().map(repeated);
             others

@@ -41,20 +41,14 @@ impl Picture {
 /// # Errors
 /// Only when the sizes do not fit together.
 pub fn encode(picture: &Picture, width: u32, height: u32) -> Result<Vec<u8>, EncodeError> {
-    let (color, depth) = match picture {
-        Picture::Palette { palette, .. } => (Color::Palette, depth_of(palette)),
-        Picture::Gray(_) => (Color::Gray, 8),
-        Picture::GrayAlpha(_) => (Color::GrayAlpha, 8),
-        Picture::Rgb(_) => (Color::Rgb, 8),
-        Picture::Rgba(_) => (Color::Rgba, 8),
+    let (color, depth, samples) = match picture {
+        Picture::Palette { indices, palette } => (Color::Palette, depth_of(palette), indices),
+        Picture::Gray(samples) => (Color::Gray, 8, samples),
+        Picture::GrayAlpha(samples) => (Color::GrayAlpha, 8, samples),
+        Picture::Rgb(samples) => (Color::Rgb, 8, samples),
+        Picture::Rgba(samples) => (Color::Rgba, 8, samples),
     };
-    let channels = color.channels();
-    let (Picture::Palette { indices: samples, .. }
-    | Picture::Gray(samples)
-    | Picture::GrayAlpha(samples)
-    | Picture::Rgb(samples)
-    | Picture::Rgba(samples)) = picture;
-    let row = width as usize * channels;
+    let row = width as usize * color.channels();
     if row == 0 || samples.len() != row * height as usize {
         return Err(EncodeError(format!("{} samples are no picture of {width} x {height}", samples.len())));
     }
@@ -144,8 +138,8 @@ fn chunk(out: &mut Vec<u8>, name: [u8; 4], write: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(&checksum.to_be_bytes());
 }
 
-/// Rows as differences from what their neighbours let expect (Paeth), which are a sixth smaller than those from the row
-/// above, and made as fast.
+/// Rows as differences from what their neighbours let expect (Paeth), which compress a sixth better than those from the
+/// row above.
 fn predicted<const CHANNELS: usize>(samples: &[u8], row: usize) -> Vec<u8> {
     let above_first = vec![0; row];
     let above = std::iter::once(&*above_first).chain(samples.chunks_exact(row));

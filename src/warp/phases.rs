@@ -28,7 +28,13 @@ pub struct Snapped(i64);
 
 /// Rounds to the nearest step. Nothing sensible comes of what is not finite.
 pub fn snap(position: f64) -> Snapped {
-    Snapped((steps_of(position) + SHIFTER).to_bits().cast_signed() - SHIFTER.to_bits().cast_signed())
+    Snapped(shifted(steps_of(position)) - shifted(0.0))
+}
+
+/// Whole steps, from some number that is always the same.
+#[inline]
+fn shifted(steps: f64) -> i64 {
+    (steps + SHIFTER).to_bits().cast_signed()
 }
 
 /// Adding it leaves the whole number in the lowest bits: `round` is a call on older processors.
@@ -46,14 +52,14 @@ pub struct Origin(i64);
 impl Origin {
     /// The left or upper edge of a source pixel.
     pub fn at(pixel: i64) -> Self {
-        Self(SHIFTER.to_bits().cast_signed() + (pixel << PHASES_LOG2))
+        Self(shifted(0.0) + (pixel << PHASES_LOG2))
     }
 
     /// What is in 1/1024 pixels already, snapped as `snap` does it.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "what is near is less than 2^21 pixels away")]
     pub fn near(self, steps: f64) -> Near {
-        Near((steps + SHIFTER).to_bits().cast_signed().wrapping_sub(self.0) as i32)
+        Near(shifted(steps).wrapping_sub(self.0) as i32)
     }
 }
 
@@ -69,14 +75,8 @@ impl Near {
         self.0 >> PHASES_LOG2
     }
 
-    #[expect(
-        clippy::cast_possible_wrap,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "0 to 1023"
-    )]
     fn phase(self) -> usize {
-        (self.0 & (PHASES as i32 - 1)) as usize
+        Snapped(self.0.into()).phase()
     }
 }
 

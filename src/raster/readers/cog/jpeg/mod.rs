@@ -83,7 +83,7 @@ struct Component {
     blocks: Vec<progressive::Block>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// Walks up to the end.
     fn run(&mut self) -> Result<Frame, Damaged> {
         loop {
@@ -93,8 +93,7 @@ impl Walk<'_> {
                 0xdb => self.read_steps()?,
                 0xc4 => self.read_codes()?,
                 marker @ 0xc0..=0xc2 if self.frame.is_none() => {
-                    let shape = self.shape;
-                    self.frame = Some(Frame::read(self.segment()?, shape, marker == 0xc2)?);
+                    self.frame = Some(Frame::read(self.segment()?, self.shape, marker == 0xc2)?);
                 }
                 0xc0..=0xc2 => return Err(damaged("it has two sizes")),
                 0xc3..=0xcf => return Err(damaged("it is lossless, hierarchical or in arithmetic codes")),
@@ -123,7 +122,7 @@ impl Walk<'_> {
     }
 
     /// What follows a marker.
-    fn segment(&mut self) -> Result<&[u8], Damaged> {
+    fn segment(&mut self) -> Result<&'a [u8], Damaged> {
         let length = number(self.stream.get(self.at..self.at + 2).ok_or_else(cut_off)?);
         let segment = self.stream.get(self.at + 2..self.at + length.max(2)).ok_or_else(cut_off)?;
         self.at += length.max(2);
@@ -132,35 +131,29 @@ impl Walk<'_> {
 
     fn read_steps(&mut self) -> Result<(), Damaged> {
         const STEPS: usize = 64;
-        let mut steps = self.steps;
         let mut rest = self.segment()?;
         while let Some((head, body)) = rest.split_first() {
             let bytes = if head >> 4 == 0 { 1 } else { 2 };
             let (table, after) = body.split_at_checked(STEPS * bytes).ok_or_else(cut_off)?;
-            let place = steps.get_mut(usize::from(head & 15)).ok_or_else(|| damaged("it has too many tables"))?;
+            let place = self.steps.get_mut(usize::from(head & 15)).ok_or_else(too_many_tables)?;
             let step = |index: usize| u16::try_from(number(&table[index * bytes..(index + 1) * bytes])).unwrap_or(0);
             *place = Some(std::array::from_fn(step));
             rest = after;
         }
-        self.steps = steps;
         Ok(())
     }
 
     fn read_codes(&mut self) -> Result<(), Damaged> {
         const COUNTS: usize = 16;
-        let mut read = Vec::new();
         let mut rest = self.segment()?;
         while let Some((head, body)) = rest.split_first() {
             let (counts, body) = body.split_at_checked(COUNTS).ok_or_else(cut_off)?;
             let symbols = counts.iter().copied().map(usize::from).sum::<usize>();
             let (symbols, after) = body.split_at_checked(symbols).ok_or_else(cut_off)?;
-            read.push((*head, Codes::new(counts, symbols)?));
+            let [kind, which] = [head >> 4, head & 15].map(usize::from);
+            let place = self.codes.get_mut(kind).and_then(|kind| kind.get_mut(which)).ok_or_else(too_many_tables)?;
+            *place = Some(Codes::new(counts, symbols)?);
             rest = after;
-        }
-        for (head, codes) in read {
-            let place =
-                self.codes.get_mut(usize::from(head >> 4)).and_then(|kind| kind.get_mut(usize::from(head & 15)));
-            *place.ok_or_else(|| damaged("it has too many tables"))? = Some(codes);
         }
         Ok(())
     }
@@ -171,10 +164,11 @@ impl Walk<'_> {
         if self.scans > MOST_SCANS {
             return Err(damaged("it has too many scans"));
         }
-        let head = self.segment()?.to_vec();
+        let head = self.segment()?;
         let frame = self.frame.as_mut().ok_or_else(|| damaged("it has no size"))?;
-        let count = usize::from(*head.first().ok_or_else(cut_off)?);
-        let (selectors, rest) = head[1..].split_at_checked(2 * count).ok_or_else(cut_off)?;
+        let (count, rest) = head.split_first().ok_or_else(cut_off)?;
+        let count = usize::from(*count);
+        let (selectors, rest) = rest.split_at_checked(2 * count).ok_or_else(cut_off)?;
         let progress = *rest.first_chunk::<3>().ok_or_else(cut_off)?;
         let mut parts = Vec::with_capacity(count);
         for [id, codes] in selectors.as_chunks::<2>().0 {
@@ -200,6 +194,10 @@ impl Walk<'_> {
         }?;
         Ok(())
     }
+}
+
+fn too_many_tables() -> Damaged {
+    damaged("it has too many tables")
 }
 
 fn no_table() -> Damaged {
@@ -253,12 +251,11 @@ impl Scan<'_> {
                 scan.restart();
             }
             for part in &mut parts {
-                let codes = scan.kind().and_then(|kind| part.codes[kind]);
                 let component = &mut frame.components[part.index];
                 let blocks_across = component.plane.stride / dct::SIDE;
                 for [col, row] in component.places(group, across, is_alone) {
                     let block = &mut component.blocks[row * blocks_across + col];
-                    scan.with(codes).block(&mut self.bits, &mut part.last, block)?;
+                    scan.block(&mut self.bits, part.codes, &mut part.last, block)?;
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Blocks that come in several scans: some coefficients first, and their last digits later (ITU-T T.81, annex G).
 
 use super::codes::{Bits, Codes};
-use super::damaged;
+use super::{damaged, no_table};
 use crate::raster::readers::cog::decode::Damaged;
 
 /// Coefficients of a block, in the order of the stream.
@@ -9,20 +9,18 @@ pub type Block = [i16; 64];
 
 /// What a scan has of blocks.
 #[derive(Debug)]
-pub struct Scan<'a> {
+pub struct Scan {
     /// First and last coefficient.
     band: [usize; 2],
     /// Digits that come later.
     digits: u32,
     /// It has one more digit of what was there.
     refines: bool,
-    /// Those of the component at hand.
-    codes: Option<&'a Codes>,
     /// Blocks to come that have nothing new.
     without: u32,
 }
 
-impl<'a> Scan<'a> {
+impl Scan {
     /// From the end of a scan's header: first and last coefficient, and digits that were left before and now.
     pub fn new([first, last, digits]: [u8; 3], components: usize) -> Result<Self, Damaged> {
         const MOST_DIGITS: u8 = 13;
@@ -33,22 +31,7 @@ impl<'a> Scan<'a> {
             return Err(damaged("a scan of it can't be"));
         }
         let band = [first, last].map(usize::from);
-        Ok(Self { band, digits: now.into(), refines: before > 0, codes: None, without: 0 })
-    }
-
-    /// Which codes it needs: those of first coefficients or of others, or none.
-    pub fn kind(&self) -> Option<usize> {
-        match (self.band[0], self.refines) {
-            (0, true) => None,
-            (0, false) => Some(0),
-            _ => Some(1),
-        }
-    }
-
-    /// Chooses the codes of a component.
-    pub fn with(&mut self, codes: Option<&'a Codes>) -> &mut Self {
-        self.codes = codes;
-        self
+        Ok(Self { band, digits: now.into(), refines: before > 0, without: 0 })
     }
 
     /// Goes on behind a restart.
@@ -56,18 +39,20 @@ impl<'a> Scan<'a> {
         self.without = 0;
     }
 
-    /// Takes what there is of a block. `last` is the first coefficient of the component's last block, then of this one.
-    pub fn block(&mut self, bits: &mut Bits<'_>, last: &mut i16, block: &mut Block) -> Result<(), Damaged> {
-        match (self.codes, self.band[0], self.refines) {
-            (_, 0, true) => block[0] |= i16::from(bits.bit()) << self.digits,
-            (Some(codes), 0, false) => {
-                let found = bits.find(codes);
+    /// Takes what there is of a block, by its component's codes of first coefficients or of others. `last` is the first
+    /// coefficient of the component's last block, then of this one.
+    pub fn block(
+        &mut self, bits: &mut Bits<'_>, [first, others]: [Option<&Codes>; 2], last: &mut i16, block: &mut Block,
+    ) -> Result<(), Damaged> {
+        match (self.band[0], self.refines) {
+            (0, true) => block[0] |= i16::from(bits.bit()) << self.digits,
+            (0, false) => {
+                let found = bits.find(first.ok_or_else(no_table)?);
                 *last = last.wrapping_add(bits.take_value(found));
                 block[0] = last.wrapping_shl(self.digits);
             }
-            (Some(codes), _, false) => self.band(bits, codes, block),
-            (Some(codes), _, true) => self.refine(bits, codes, block),
-            (None, ..) => return Err(damaged("a table is missing")),
+            (_, false) => self.band(bits, others.ok_or_else(no_table)?, block),
+            (_, true) => self.refine(bits, others.ok_or_else(no_table)?, block),
         }
         bits.check()
     }
