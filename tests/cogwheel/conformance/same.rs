@@ -1,13 +1,14 @@
-//! Two readers of one file, compared.
+//! Two readers of one file, compared. The one that is ours also reads without a cache: then it decodes but parts of blocks.
 
 use cogwheel::raster::{Decimation, Mask, Pixels, Profile, ReadRequest, Window};
 
 use super::files::NODATA;
-use crate::support::readers::{Opened, bits, know_sources, open, open_by_gdal, read};
+use crate::support::readers::{Opened, bits, know_sources, open, open_by_gdal, open_without_cache, read};
 
 /// A file, opened by both.
 pub struct Both {
     pub fast: Opened,
+    pub uncached: Opened,
     pub reference: Opened,
     /// Some windows are read so.
     pub decimations: &'static [usize],
@@ -17,11 +18,14 @@ impl Both {
     /// Opens a file twice; what both say of it is the same.
     pub fn open(path: &str, reader: &str) -> Result<Self, String> {
         let fast = open(path).map_err(|error| error.to_string())?;
+        let uncached = open_without_cache(path).map_err(|error| error.to_string())?;
         let reference = open_by_gdal(path).map_err(|error| error.to_string())?;
         if fast.profile().reader != reader {
             return Err(format!("the reader is {} and not {reader}", fast.profile().reader));
         }
-        know_sources(&fast).and_then(|()| know_sources(&reference)).map_err(|error| error.to_string())?;
+        for raster in [&fast, &uncached, &reference] {
+            know_sources(raster).map_err(|error| error.to_string())?;
+        }
         let said = [&fast, &reference].map(|raster| {
             let Profile { reader: _, origin, driver, crs, geotransform, width, height, bands, levels, .. } =
                 raster.profile();
@@ -35,7 +39,7 @@ impl Both {
         if said[0] != said[1] {
             return Err(format!("the profiles differ: {} {}", said[0], said[1]));
         }
-        Ok(Self { fast, reference, decimations: &[2, 3, 4, 5] })
+        Ok(Self { fast, uncached, reference, decimations: &[2, 3, 4, 5] })
     }
 
     pub fn profile(&self) -> &Profile {
@@ -44,9 +48,14 @@ impl Both {
 
     /// Reads with both, and compares.
     pub fn compare(&self, request: &ReadRequest) -> Result<(), String> {
-        let fast = read(&self.fast, request).map_err(|error| format!("{request:?}: {error}"))?;
         let reference = read(&self.reference, request).map_err(|error| format!("{request:?}, by GDAL: {error}"))?;
-        differences(&fast, &reference).map_or(Ok(()), |what| Err(format!("{request:?}: {what}")))
+        for (raster, how) in [(&self.fast, ""), (&self.uncached, ", uncached")] {
+            let fast = read(raster, request).map_err(|error| format!("{request:?}{how}: {error}"))?;
+            if let Some(what) = differences(&fast, &reference) {
+                return Err(format!("{request:?}{how}: {what}"));
+            }
+        }
+        Ok(())
     }
 
     /// Reads each level as a whole, and some windows, chosen at random.

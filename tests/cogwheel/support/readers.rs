@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cogwheel::each_samples;
 use cogwheel::geo::Crs;
+use cogwheel::raster::readers::Readers;
 use cogwheel::raster::readers::gdal::GdalRaster;
 use cogwheel::raster::{Pixels, Raster, RasterError, ReadRequest, Sample, Samples};
 use cogwheel::storage::{Access, Policy, Snapshot, Storage, StorageSettings};
@@ -20,6 +21,11 @@ pub type Opened = Arc<dyn Raster>;
 /// The reader that is chosen for a file in the folder of temporary files, or a fixture; it need not say where it is.
 pub fn open(path: &str) -> Result<Opened, RasterError> {
     waited(async { readers().open(snapshot(), path, Some(crs())).await })
+}
+
+/// The same, where nothing is kept of what is decoded.
+pub fn open_without_cache(path: &str) -> Result<Opened, RasterError> {
+    waited(async { Readers::new(&pool(), 0).open(snapshot(), path, Some(crs())).await })
 }
 
 /// The reference.

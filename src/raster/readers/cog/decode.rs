@@ -2,10 +2,11 @@
 //! the layout says, and never grows.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use super::layout::{Cells, Codec, Layout, Predictor};
 use super::pictures::{self, Shape};
-use super::{lerc, predictor};
+use super::{inflate, lerc, predictor};
 use crate::raster::{DataType, Sample, Samples};
 use crate::{each_samples, with_sample_type};
 
@@ -14,15 +15,18 @@ use crate::{each_samples, with_sample_type};
 #[error("a block is damaged: {0}")]
 pub struct Damaged(pub String);
 
-/// The cells of a block, `samples_per_block` interleaved; a mask has 0 and 255.
-pub fn block(layout: &Layout, block_row: usize, raw: &[u8]) -> Result<Samples, Damaged> {
+/// The cells of some rows of a block, and maybe of others, from its top on: `samples_per_block` interleaved; a mask has 0
+/// and 255. What is above the first row has no meaning, and what is below the last one is not decoded where that is less
+/// work.
+pub fn rows(layout: &Layout, block_row: usize, raw: &[u8], rows: Range<usize>) -> Result<Samples, Damaged> {
     let (width, height, samples) = (layout.block[0], layout.rows_of(block_row), layout.samples_per_block);
     let shape = Shape { width, height, samples };
+    let rows = if layout.codec.is_from_top_to_bottom() { rows } else { 0..height };
     match (layout.cells, &layout.codec) {
         (Cells::Bits, _) => {
-            let mut packed = vec![0; layout.bytes_of(block_row)];
-            fill(&layout.codec, shape, raw, &mut packed)?;
-            Ok(Samples::U8(unpacked(&packed, width, height)))
+            let mut packed = vec![0; width.div_ceil(8) * rows.end];
+            fill(&layout.codec, shape, raw, &mut packed, rows.end == height)?;
+            Ok(Samples::U8(unpacked(&packed, width, rows.end)))
         }
         (Cells::Of(dtype), Codec::Lerc(wrapping)) => {
             // libtiff turns the bytes of a cell before it hands them to LERC.
@@ -32,9 +36,10 @@ pub fn block(layout: &Layout, block_row: usize, raw: &[u8]) -> Result<Samples, D
             Ok(decoded)
         }
         (Cells::Of(dtype), codec) => with_sample_type!(dtype, T => {
-            let mut cells = vec![T::default(); width * height * samples];
-            fill(codec, shape, raw, bytemuck::cast_slice_mut(&mut cells))?;
-            predictor::undo(&mut cells, layout.predictor, layout.endian, width * samples, samples);
+            let mut cells = vec![T::default(); width * rows.end * samples];
+            fill(codec, shape, raw, bytemuck::cast_slice_mut(&mut cells), rows.end == height)?;
+            let wanted = &mut cells[width * rows.start * samples..];
+            predictor::undo(wanted, layout.predictor, layout.endian, width * samples, samples);
             Ok(T::wrap(cells))
         }),
     }
@@ -57,14 +62,15 @@ fn too_short(length: usize, expected: usize) -> Damaged {
     Damaged(format!("it has {length} bytes instead of {expected}"))
 }
 
-/// Decompresses a block into exactly its bytes.
-fn fill(codec: &Codec, shape: Shape, raw: &[u8], out: &mut [u8]) -> Result<(), Damaged> {
+/// Decompresses a block into exactly its bytes, or the first ones of them.
+fn fill(codec: &Codec, shape: Shape, raw: &[u8], out: &mut [u8], is_all: bool) -> Result<(), Damaged> {
     let length = match codec {
         Codec::None => {
             out.copy_from_slice(raw.get(..out.len()).ok_or_else(|| too_short(raw.len(), out.len()))?);
             out.len()
         }
-        Codec::Deflate => inflate(raw, out)?,
+        Codec::Deflate if is_all => inflate::zlib(raw, out)?,
+        Codec::Deflate => inflate::zlib_beginning(raw, out)?,
         Codec::Lzw => lzw(raw, out)?,
         Codec::Zstd => zstd(raw, out)?,
         Codec::Jpeg { tables, ycbcr } => return pictures::jpeg(shape, tables, *ycbcr, raw, out),
@@ -72,17 +78,6 @@ fn fill(codec: &Codec, shape: Shape, raw: &[u8], out: &mut [u8]) -> Result<(), D
         Codec::Lerc(_) => return Err(Damaged("LERC has no plain bytes".to_owned())),
     };
     if length == out.len() { Ok(()) } else { Err(too_short(length, out.len())) }
-}
-
-/// Decompresses a zlib stream; how many bytes it had.
-pub fn inflate(raw: &[u8], out: &mut [u8]) -> Result<usize, Damaged> {
-    thread_local! {
-        /// Its tables are worth keeping.
-        static DECOMPRESSOR: RefCell<libdeflater::Decompressor> = RefCell::new(libdeflater::Decompressor::new());
-    }
-    DECOMPRESSOR
-        .with_borrow_mut(|decompressor| decompressor.zlib_decompress(raw, out))
-        .map_err(|error| Damaged(error.to_string()))
 }
 
 /// Decompresses a frame of ZSTD; how many bytes it had. What it says of its own size is not believed.
@@ -170,6 +165,10 @@ mod tests {
     fn fixture(name: &str) -> Bytes {
         let path = format!("{}/tests/fixtures/codecs/{name}", env!("CARGO_MANIFEST_DIR"));
         std::fs::read(path).unwrap().into()
+    }
+
+    fn block(layout: &Layout, block_row: usize, raw: &[u8]) -> Result<Samples, Damaged> {
+        rows(layout, block_row, raw, 0..layout.rows_of(block_row))
     }
 
     /// The layout of a fixture, and the bytes of its first block.

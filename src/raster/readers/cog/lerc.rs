@@ -4,6 +4,7 @@ use lerc::bitmask::BitMask;
 use lerc::{DecodeResult, LercInfo};
 
 use super::decode::{self, Damaged};
+use super::inflate;
 use super::layout::LercWrapping;
 use super::pictures::Shape;
 use super::predictor::Cell;
@@ -40,7 +41,7 @@ fn unwrapped(wrapping: LercWrapping, raw: &[u8], bytes: usize) -> Result<Option<
     let mut blob = vec![0; 256 + bytes + bytes / 3];
     let length = match wrapping {
         LercWrapping::Zstd => decode::zstd(raw, &mut blob)?,
-        LercWrapping::Deflate | LercWrapping::None => decode::inflate(raw, &mut blob)?,
+        LercWrapping::Deflate | LercWrapping::None => inflate::zlib(raw, &mut blob)?,
     };
     blob.truncate(length);
     Ok(Some(blob))

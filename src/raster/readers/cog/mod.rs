@@ -5,6 +5,7 @@
 //! codecs, and of those only this reader makes cells, decimated ones too.
 
 mod decode;
+mod inflate;
 mod jpeg;
 mod layout;
 mod lerc;

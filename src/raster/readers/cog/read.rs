@@ -63,6 +63,16 @@ impl Sampling {
     pub fn block_rows(&self, layout: &Layout) -> Vec<usize> {
         blocks(&self.rows, layout.block[1])
     }
+
+    /// Rows from the first to the last one of them in a row of blocks, from its top.
+    fn rows_within(&self, layout: &Layout, block_row: usize) -> Range<usize> {
+        let top = block_row * layout.block[1];
+        match &self.rows[within(&self.rows, top..top + layout.rows_of(block_row))] {
+            [] => 0..0,
+            [first, .., last] => first - top..last - top + 1,
+            [row] => row - top..row - top + 1,
+        }
+    }
 }
 
 fn blocks(cells: &[usize], block: usize) -> Vec<usize> {
@@ -151,7 +161,7 @@ impl WindowRead<'_> {
         for plane in planes {
             for row in rows.iter().copied() {
                 for col in cols.iter().copied() {
-                    match self.block(picture, [plane, col, row]) {
+                    match self.block(picture, [plane, col, row], sampling) {
                         Ok(cells) => all.push(Placed { col, row, plane, cells }),
                         Err(Need::Missing(range)) => missing.push(range),
                         Err(Need::Beyond) => return Err("a block is beyond the end of the file".to_owned()),
@@ -163,41 +173,51 @@ impl WindowRead<'_> {
         Ok(all)
     }
 
-    /// A block, from the cache or decoded.
-    fn block(&self, picture: Picture<'_>, [plane, col, row]: [usize; 3]) -> Result<Arc<Samples>, Need> {
-        let Picture { layout, id, fill } = picture;
+    /// A block, from the cache or decoded. Where nothing is kept, no more of it is decoded than is asked for.
+    fn block(&self, picture: Picture<'_>, place: [usize; 3], sampling: &Sampling) -> Result<Arc<Samples>, Need> {
+        let Picture { layout, id, .. } = picture;
+        let [plane, col, row] = place;
+        if self.blocks.capacity() == 0 {
+            return self.decoded(picture, place, sampling.rows_within(layout, row)).map(Arc::new);
+        }
+        let key = BlockKey { directory: id, index: layout.index(plane, col, row) };
+        let whole = || self.decoded(picture, place, 0..layout.rows_of(row)).map(Arc::new);
+        self.blocks.get_or_insert_with(&key, whole)
+    }
+
+    /// Some rows of a block, and maybe others.
+    fn decoded(
+        &self, Picture { layout, fill, .. }: Picture<'_>, [plane, col, row]: [usize; 3], rows: Range<usize>,
+    ) -> Result<Samples, Need> {
         let index = layout.index(plane, col, row);
-        let key = BlockKey { directory: id, index };
-        self.blocks.get_or_insert_with(&key, || {
-            let number = |array: Array| match array.get(&self.source, layout.endian, index) {
-                Ok(number) => Ok(number),
-                Err(TiffError::Need(need)) => Err(need),
-                Err(TiffError::Malformed(reason)) => Err(Need::Failed(reason.to_owned())),
-            };
-            match (number(layout.offsets)?, number(layout.counts)?) {
-                (offset, 0) if offset == 0 || !layout.cut_at_bottom => {
-                    let fill = if layout.samples_per_block == 1 { &fill[plane..=plane] } else { fill };
-                    Ok(Arc::new(decode::sparse(layout, row, fill)))
-                }
-                // A strip of no length is as long as its cells are, for GDAL. A block without a place is nothing at all.
-                (0, _) | (_, 0) => Err(Need::Failed("a block is nowhere, or of no length".to_owned())),
-                (offset, count) if offset.saturating_add(count) > self.source.size() => Err(Need::Beyond),
-                (offset, count) => {
-                    let raw = self.source.bytes(offset..offset + count.min(layout.most_bytes_of(row)))?;
-                    decoded(layout, row, &raw).map(Arc::new).map_err(|damaged| Need::Failed(damaged.to_string()))
-                }
+        let number = |array: Array| match array.get(&self.source, layout.endian, index) {
+            Ok(number) => Ok(number),
+            Err(TiffError::Need(need)) => Err(need),
+            Err(TiffError::Malformed(reason)) => Err(Need::Failed(reason.to_owned())),
+        };
+        match (number(layout.offsets)?, number(layout.counts)?) {
+            (offset, 0) if offset == 0 || !layout.cut_at_bottom => {
+                let fill = if layout.samples_per_block == 1 { &fill[plane..=plane] } else { fill };
+                Ok(decode::sparse(layout, row, fill))
             }
-        })
+            // A strip of no length is as long as its cells are, for GDAL. A block without a place is nothing at all.
+            (0, _) | (_, 0) => Err(Need::Failed("a block is nowhere, or of no length".to_owned())),
+            (offset, count) if offset.saturating_add(count) > self.source.size() => Err(Need::Beyond),
+            (offset, count) => {
+                let raw = self.source.bytes(offset..offset + count.min(layout.most_bytes_of(row)))?;
+                decoded(layout, row, &raw, rows).map_err(|damaged| Need::Failed(damaged.to_string()))
+            }
+        }
     }
 }
 
-/// The cells of a block. Some writers give the last strip all of its rows, though the picture ends before.
-fn decoded(layout: &Layout, row: usize, raw: &[u8]) -> Result<Samples, decode::Damaged> {
-    decode::block(layout, row, raw).or_else(|damaged| {
+/// Some rows of a block. Some writers give the last strip all of its rows, though the picture ends before.
+fn decoded(layout: &Layout, row: usize, raw: &[u8], rows: Range<usize>) -> Result<Samples, decode::Damaged> {
+    decode::rows(layout, row, raw, rows.clone()).or_else(|damaged| {
         if layout.rows_of(row) == layout.block[1] {
             return Err(damaged);
         }
-        decode::block(&Layout { cut_at_bottom: false, ..layout.clone() }, row, raw).map_err(|_| damaged)
+        decode::rows(&Layout { cut_at_bottom: false, ..layout.clone() }, row, raw, rows).map_err(|_| damaged)
     })
 }
 
