@@ -29,13 +29,13 @@ const DISTANCES: [(u16, u8); 30] = ranges(1, 4, 2);
 
 /// Where ranges begin that follow each other from `first` on, and the bits within: none in the first `single` ones, then
 /// one more each `times`.
-const fn ranges<const COUNT: usize>(first: u16, single: u8, times: u8) -> [(u16, u8); COUNT] {
+const fn ranges<const COUNT: usize>(first: u16, single: usize, times: usize) -> [(u16, u8); COUNT] {
     let mut all = [(first, 0); COUNT];
     let mut symbol = 1;
     while symbol < COUNT {
         let (start, bits) = all[symbol - 1];
-        let index = symbol as u8;
-        all[symbol] = (start + (1 << bits), if index < single { 0 } else { (index - single) / times + 1 });
+        let is_wider = symbol >= single && (symbol - single).is_multiple_of(times);
+        all[symbol] = (start + (1 << bits), if is_wider { bits + 1 } else { bits });
         symbol += 1;
     }
     all
@@ -59,7 +59,9 @@ impl Code {
     pub fn set(&mut self, lengths: &[u8]) -> Result<(), Stop> {
         const ALL: usize = 1 << MOST_BITS;
         self.counts = [0; MOST_BITS + 1];
-        lengths.iter().for_each(|length| self.counts[usize::from(*length)] += 1);
+        for length in lengths {
+            self.counts[usize::from(*length)] += 1;
+        }
         self.counts[0] = 0;
         // Where the symbols of a length begin.
         let mut places = [0; MOST_BITS + 2];

@@ -282,7 +282,7 @@ impl Inflater<'_> {
 
 /// As many symbols as can be taken without care. What is looked up next is looked up as early as it is known: each of these
 /// waits for the one before.
-#[inline(always)]
+#[inline]
 fn round(tables: &Tables, bits: &mut Bits<'_>, out: &mut [u8], at: &mut usize) -> Result<Round, Stop> {
     let Tables { literals, distances } = tables;
     if !bits.refill_fast() {

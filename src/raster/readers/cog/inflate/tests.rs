@@ -98,7 +98,7 @@ proptest! {
 
 #[test]
 fn a_stream_that_is_cut_off_is_damaged_wherever() {
-    let data: Vec<u8> = (0..20_000_u32).map(|index| (index * index >> 7).to_le_bytes()[0]).collect();
+    let data: Vec<u8> = (0..20_000_u32).map(|index| ((index * index) >> 7).to_le_bytes()[0]).collect();
     for level in [0, 1, 6, 12] {
         let raw = packed(&data, level);
         for length in 0..raw.len() {
@@ -196,7 +196,9 @@ impl Made {
 /// Lengths of codes for the bytes `a`, `b` and the end, and for some lengths of matches.
 fn literals(more: &[(usize, u32)]) -> Vec<u32> {
     let mut lengths = vec![0; 286];
-    more.iter().for_each(|(symbol, length)| lengths[*symbol] = *length);
+    for (symbol, length) in more {
+        lengths[*symbol] = *length;
+    }
     lengths
 }
 
