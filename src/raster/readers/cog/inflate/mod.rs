@@ -330,7 +330,7 @@ fn round(tables: &Tables, bits: &mut Bits<'_>, out: &mut [u8], at: &mut usize) -
             distance = Distance::new(symbol, length).known()?;
         }
         let distance = distance.take(bits);
-        // At least 12 bits are left, even of the longest codes: enough to look up what comes next.
+        // Of 64 bits no more than 48 were taken: there are enough to look up what comes next.
         found = literals.short[bits.first::<LITERAL_BITS>()];
         let is_filled = bits.refill_fast();
         let from = at.checked_sub(distance).ok_or(TOO_FAR)?;

@@ -90,8 +90,8 @@ proptest! {
     fn no_bytes_are_a_reason_to_panic(raw in prop::collection::vec(any::<u8>(), 0..300), length in 0_usize..5000) {
         for raw in [[&[0x78, 0x01], &raw[..]].concat(), raw] {
             let mut out = vec![0; length];
-            prop_assert!(zlib(&raw, &mut out).is_ok_and(|written| written <= length) || zlib(&raw, &mut out).is_err());
-            let _ = zlib_beginning(&raw, &mut out);
+            prop_assert!(zlib(&raw, &mut out).map_or(true, |written| written <= length));
+            prop_assert!(zlib_beginning(&raw, &mut out).map_or(true, |written| written <= length));
         }
     }
 }
