@@ -234,12 +234,15 @@ impl Points {
 fn squares(
     divisions: usize, values: &[f64], row: usize, start: usize, end: usize,
 ) -> impl Iterator<Item = (Range<usize>, f64, f64)> {
-    let (step, side) = (CELL_PX / divisions, divisions + 1);
-    let (top, down) = (row / step * side, ((row % step) as f64 + 0.5) / step as f64);
+    // Divisions are powers of two: what takes processors long to divide, they shift and multiply with the same result.
+    let (step_log2, side) = ((CELL_PX / divisions).ilog2(), divisions + 1);
+    let step = 1 << step_log2;
+    let per_pixel = 1.0 / step as f64;
+    let (top, down) = ((row >> step_log2) * side, ((row & (step - 1)) as f64 + 0.5) * per_pixel);
     let between = move |i: usize| values[top + i] + (values[top + side + i] - values[top + i]) * down;
-    (start / step..end.div_ceil(step)).map(move |square| {
+    (start >> step_log2..(end + step - 1) >> step_log2).map(move |square| {
         let (left, right) = (between(square), between(square + 1));
-        (square * step..(square + 1) * step, left, (right - left) / step as f64)
+        (square << step_log2..(square + 1) << step_log2, left, (right - left) * per_pixel)
     })
 }
 

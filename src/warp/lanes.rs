@@ -64,6 +64,9 @@ impl<'a, T: Filterable> Bands<'a, T> {
                 lanes.iter_mut().zip(&pixel[bands.clone()]).for_each(|(lane, value)| *lane = value.load());
                 lanes
             })),
+            Mask::Shared(_, mask) if self.range.len() == 3 && all == 3 => {
+                spread_masked::<T, 3, LANES>(values, &mask[pixels], out);
+            }
             Mask::Shared(_, mask) => out.extend(values.chunks_exact(all).zip(&mask[pixels]).map(|(pixel, valid)| {
                 let mut lanes = [zero; LANES];
                 let values = lanes.iter_mut().zip(&pixel[bands.clone()]);
@@ -164,6 +167,25 @@ fn spread_plain<T: Filterable, const BANDS: usize, const LANES: usize>(values: &
         let mut lanes = [T::Acc::default(); LANES];
         for band in 0..BANDS.min(LANES) {
             lanes[band] = pixel[band].load();
+        }
+        lanes
+    }));
+}
+
+/// The share is in the last lane.
+fn spread_masked<T: Filterable, const BANDS: usize, const LANES: usize>(
+    values: &[T], mask: &[u8], out: &mut Vec<[T::Acc; LANES]>,
+) {
+    let (pixels, _) = values.as_chunks::<BANDS>();
+    out.extend(pixels.iter().zip(mask).map(|(pixel, valid)| {
+        let mut lanes = [T::Acc::default(); LANES];
+        // An invalid sample may be NaN: 0 x NaN would spread.
+        if *valid > 0 {
+            let share = T::Acc::from_f64(SHARES[usize::from(*valid)]);
+            for band in 0..BANDS.min(LANES) {
+                lanes[band] = T::Acc::NOTHING.add_product(pixel[band].load(), share);
+            }
+            lanes[LANES - 1] = share;
         }
         lanes
     }));

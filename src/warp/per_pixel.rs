@@ -138,10 +138,12 @@ impl<T: Filterable> Warp<'_, T> {
             return false;
         }
         let [cols, rows] = self.cells.snapped(place, [field.window.col, field.window.row]);
+        let view = field.view();
         buffers.sums.clear();
-        buffers.sums.extend(cols.iter().zip(&rows).take(run.cols.len()).map(|(col, row)| {
+        // What is moved into it stays in registers; what is borrowed would be looked up again for every pixel.
+        buffers.sums.extend(cols.iter().zip(&rows).take(run.cols.len()).map(move |(col, row)| {
             let ((col, across), (row, down)) = (across.near(*col), down.near(*row));
-            field.sum_all(col, row, across, down)
+            view.sum(col, row, across, down)
         }));
         let (samples, mask) = out.row(row);
         let pixels = &mut samples.as_chunks_mut::<BANDS>().0[run.cols.clone()];
@@ -268,23 +270,36 @@ impl<A: Accumulator, const LANES: usize> Field<A, LANES> {
         sums
     }
 
-    /// The same with a fixed number of weights, from a column and row of what is spread out; weights behind the last one
-    /// are nothing. Columns and rows are never before the first one, where no source pixel can be missing.
+    fn view(&self) -> View<'_, A, LANES> {
+        View { width: u32::try_from(self.window.width).unwrap_or(u32::MAX), pixels: &self.pixels }
+    }
+}
+
+/// Source pixels, spread out into lanes, for kernels of few weights.
+#[derive(Clone, Copy)]
+struct View<'a, A, const LANES: usize> {
+    width: u32,
+    pixels: &'a [[A; LANES]],
+}
+
+impl<A: Accumulator, const LANES: usize> View<'_, A, LANES> {
+    /// The weighted sum from a column and row on; weights behind the last one are nothing. Columns and rows are never
+    /// before the first one, where no source pixel can be missing.
     #[inline]
     #[expect(clippy::cast_sign_loss, reason = "what is negative all the same is beyond the last pixel")]
-    fn sum_all<const TAPS: usize>(&self, col: i32, row: i32, across: &[A; TAPS], down: &[A; TAPS]) -> [A; LANES] {
-        let width = self.window.width;
-        let mut first = (row as usize).wrapping_mul(width).wrapping_add(col as usize);
-        let mut sums = [A::default(); LANES];
+    fn sum<const TAPS: usize>(self, col: i32, row: i32, across: &[A; TAPS], down: &[A; TAPS]) -> [A; LANES] {
+        let mut first = (row as u32).wrapping_mul(self.width).wrapping_add(col as u32);
+        let mut sums = [A::NOTHING; LANES];
         for height in down {
-            let mut line = [A::default(); LANES];
-            if let Some(pixels) = self.pixels.get(first..).and_then(<[_]>::first_chunk::<TAPS>) {
+            let start = first as usize;
+            if let Some(pixels) = self.pixels.get(start..start + TAPS).and_then(<[_]>::as_array::<TAPS>) {
+                let mut line = [A::NOTHING; LANES];
                 for (weight, pixel) in across.iter().zip(pixels) {
                     add(&mut line, *weight, pixel);
                 }
+                add(&mut sums, *height, &line);
             }
-            add(&mut sums, *height, &line);
-            first = first.wrapping_add(width);
+            first = first.wrapping_add(self.width);
         }
         sums
     }

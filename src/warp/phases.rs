@@ -128,6 +128,8 @@ pub struct Phases<A> {
     pub stride: Option<usize>,
     /// By phase: the first source pixel, counted from that of the position, and how many there are.
     spans: Vec<(i16, u16)>,
+    /// What makes the first source pixel of a position when it is added to it.
+    lead: i32,
     /// By phase, `stride` each, normalised.
     weights: Vec<A>,
 }
@@ -155,7 +157,7 @@ impl<A: Accumulator> Phases<A> {
             let first = weights(resampling, steps, Snapped(i64::try_from(phase).unwrap_or(0)), &mut raw);
             spans.push((i16::try_from(first).unwrap_or(i16::MIN), u16::try_from(raw.len()).unwrap_or(u16::MAX)));
             if raw.len() > MOST_TABLED {
-                return Self { resampling, steps, stride: None, spans: Vec::new(), weights: Vec::new() };
+                return Self { resampling, steps, stride: None, spans: Vec::new(), lead: 0, weights: Vec::new() };
             }
             all.push(raw.clone());
         }
@@ -168,14 +170,14 @@ impl<A: Accumulator> Phases<A> {
         for (to, from) in table.chunks_exact_mut(stride).zip(&all) {
             to.iter_mut().zip(from).for_each(|(to, from)| *to = A::from_f64(*from));
         }
-        Self { resampling, steps, stride: Some(stride), spans, weights: table }
+        let lead = lead(&spans);
+        Self { resampling, steps, stride: Some(stride), spans, lead, weights: table }
     }
 
     /// The table, if it has so many weights a position.
     pub fn table<const TAPS: usize>(&self) -> Option<Table<'_, A, TAPS>> {
         let weights = self.weights.as_chunks::<TAPS>().0.first_chunk::<PHASES>()?;
-        let spans = self.spans.first_chunk::<PHASES>()?;
-        (self.stride == Some(TAPS)).then_some(Table { spans, weights })
+        (self.stride == Some(TAPS)).then_some(Table { lead: self.lead, weights })
     }
 
     /// The first source pixel of a position, how many have a weight, and where the weights are; `None` when they are in
@@ -200,19 +202,25 @@ impl<A: Accumulator> Phases<A> {
     }
 }
 
+/// The first source pixel moves on by one from some phase on: what takes every position there to the next pixel.
+fn lead(spans: &[(i16, u16)]) -> i32 {
+    let first = spans.first().map_or(0, |span| span.0);
+    let same = spans.iter().take_while(|span| span.0 == first).count();
+    ((i32::from(first) + 1) << PHASES_LOG2) - i32::try_from(same).unwrap_or(0)
+}
+
 /// The table of a kernel with few weights.
 #[derive(Debug, Clone, Copy)]
 pub struct Table<'a, A, const TAPS: usize> {
-    spans: &'a [(i16, u16); PHASES],
+    lead: i32,
     weights: &'a [[A; TAPS]; PHASES],
 }
 
 impl<'a, A, const TAPS: usize> Table<'a, A, TAPS> {
     /// The first source pixel of a position, and the weights from there on.
     #[inline]
-    pub fn near(&self, position: Near) -> (i32, &'a [A; TAPS]) {
-        let phase = position.phase();
-        (position.pixel() + i32::from(self.spans[phase].0), &self.weights[phase])
+    pub fn near(self, position: Near) -> (i32, &'a [A; TAPS]) {
+        (Near(position.0.wrapping_add(self.lead)).pixel(), &self.weights[position.phase()])
     }
 }
 
@@ -265,6 +273,24 @@ mod tests {
                 prop_assert!((weight - expected / total).abs() < 1e-12);
             }
             prop_assert!(weights[count..].iter().all(|weight| *weight == 0.0));
+        }
+
+        #[test]
+        fn a_table_says_the_same_of_what_is_near(size in 0.01..2.5f64, which in 0..3usize, pixel in -5..5_i64) {
+            let resampling = [Resampling::Bilinear, Resampling::Cubic, Resampling::Average][which];
+            let phases = Phases::<f32>::of(resampling, size);
+            for steps in 0..2 * PHASES as i64 {
+                let near = Near(i32::try_from(steps).unwrap());
+                let (first, count, weights) = phases.at(Snapped(steps + (pixel << PHASES_LOG2))).unwrap();
+                let (own_first, own_weights) = match phases.stride.unwrap() {
+                    2 => phases.table::<2>().map(|table| table.near(near)).map(|(first, own)| (first, own.as_slice())),
+                    4 => phases.table::<4>().map(|table| table.near(near)).map(|(first, own)| (first, own.as_slice())),
+                    _ => return Err(TestCaseError::reject("no such table")),
+                }
+                .unwrap();
+                prop_assert_eq!((i64::from(own_first) + pixel, own_weights), (first, weights));
+                prop_assert!(count <= own_weights.len());
+            }
         }
 
         #[test]

@@ -13,6 +13,8 @@ use crate::raster::DataType;
 
 /// The floating-point type in which a kernel sums: `f32` holds 16-bit values exactly, `f64` the rest.
 pub trait Accumulator: Copy + Default + Send + Sync + 'static {
+    /// What changes nothing when it is added. That is -0.0: 0.0 makes 0.0 of it, so processors would have to add it.
+    const NOTHING: Self;
     /// Rounds to this type.
     fn from_f64(value: f64) -> Self;
     /// Widens.
@@ -31,6 +33,7 @@ pub trait Accumulator: Copy + Default + Send + Sync + 'static {
 }
 
 impl Accumulator for f32 {
+    const NOTHING: Self = -0.0;
     #[expect(clippy::cast_possible_truncation, reason = "the nearest f32 is asked for")]
     fn from_f64(value: f64) -> Self {
         value as Self
@@ -67,6 +70,7 @@ impl Accumulator for f32 {
 }
 
 impl Accumulator for f64 {
+    const NOTHING: Self = -0.0;
     fn from_f64(value: f64) -> Self {
         value
     }

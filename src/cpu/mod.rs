@@ -4,14 +4,15 @@
 //! Decoding, warping, encoding and every GDAL call go through it; nothing else blocks. The threads live as
 //! long as the pool, so that what GDAL ties to a thread (open datasets, PROJ transforms) is reused.
 
+mod queue;
+
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
-/// A job that a worker runs.
-type Job = Box<dyn FnOnce() + Send>;
+use queue::{Entrance, queue};
 
 /// How far the threads of long work stand back: about a tenth of a processor is theirs when others want all of it, and
 /// whoever wakes up goes first.
@@ -31,7 +32,7 @@ struct Crew {
     name: &'static str,
     niceness: i32,
     prepare: fn(),
-    queue: OnceLock<mpsc::Sender<Job>>,
+    queue: OnceLock<Entrance>,
 }
 
 /// Why a job gave no result.
@@ -94,8 +95,7 @@ impl CpuPool {
             let outcome = catch_unwind(AssertUnwindSafe(job)).map_err(|panic| panic_message(panic.as_ref()));
             let _ = answer.send(outcome);
         };
-        let queue = self.crew.start().map_err(|_| CpuError::Stopped)?;
-        queue.send(Box::new(job)).map_err(|_| CpuError::Stopped)?;
+        self.crew.start().map_err(|_| CpuError::Stopped)?.push(Box::new(job));
         match result.await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(message)) => Err(CpuError::Panicked { message }),
@@ -106,22 +106,23 @@ impl CpuPool {
 
 impl Crew {
     /// The queue of the threads, which are started if they have not been.
-    fn start(&self) -> std::io::Result<&mpsc::Sender<Job>> {
+    fn start(&self) -> std::io::Result<&Entrance> {
         if let Some(queue) = self.queue.get() {
             return Ok(queue);
         }
-        let (queue, jobs) = mpsc::channel::<Job>();
-        let jobs = Arc::new(Mutex::new(jobs));
+        let (entrance, exit) = queue();
         for index in 0..self.threads {
-            let (jobs, prepare, niceness) = (Arc::clone(&jobs), self.prepare, self.niceness);
+            let (exit, prepare, niceness) = (exit.clone(), self.prepare, self.niceness);
             std::thread::Builder::new().name(format!("{}-{index}", self.name)).spawn(move || {
                 stand_back(niceness);
                 prepare();
-                work(&jobs);
+                while let Some(job) = exit.pop() {
+                    job();
+                }
             })?;
         }
         // Another caller may have been faster: then these threads find their queue closed, and end.
-        Ok(self.queue.get_or_init(|| queue))
+        Ok(self.queue.get_or_init(|| entrance))
     }
 }
 
@@ -135,14 +136,6 @@ fn stand_back(niceness: i32) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = niceness;
-}
-
-fn work(jobs: &Mutex<mpsc::Receiver<Job>>) {
-    loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else { return };
-        job();
-    }
 }
 
 thread_local! {
