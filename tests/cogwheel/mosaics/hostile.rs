@@ -150,6 +150,26 @@ fn a_vrt_that_makes_no_sense_is_an_error_or_pixels(#[case] from: &str, #[case] t
     }
 }
 
+/// GDAL crashes on some of them.
+#[rstest]
+#[case::averaged("SimpleSource", "AveragedSource")]
+#[case::in_any_case("<SourceBand>mask,2</SourceBand>", "<sourceband> MASK,2</sourceband>")]
+#[case::as_an_attribute("<SourceBand>mask,2</SourceBand>", "<SourceBand0/><!-- --><Other SourceBand=\"mask,2\"/>")]
+#[case::of_a_source("<SimpleSource><SourceFilename", "<SimpleSource SourceBand=\"mask,9\"><SourceFilename")]
+#[case::by_reference("mask,2</SourceBand>", "m&#97;sk,&#x32;</SourceBand><Unknown/>")]
+fn the_mask_of_a_band_that_is_not_there_is_an_error(#[case] from: &str, #[case] to: &str) {
+    let folder = Folder::new();
+    let vrt = Vrt::of([90, 70], [simple("u8.a.tif").at(3.0, 4.0).band("mask,2")]);
+    let path = vrt.write(&folder, "it.vrt");
+    let changed = vrt.text().replace(from, to);
+    assert_ne!(changed, vrt.text());
+    folder.write("it.vrt", &changed);
+    assert!(opened_and_read(&path).is_err());
+    let outer = Vrt::of([90, 70], [simple("u8.a.tif")]).text().replace("SimpleSource", "AveragedSource");
+    let outer = folder.write("outer.vrt", &outer.replace("u8.a.tif", "it.vrt"));
+    assert!(opened_and_read(&outer).is_err());
+}
+
 /// A VRT of sources that all are the same whole file.
 fn of_copies(file: &str, count: usize) -> Vrt {
     let part = simple(file).from([0.0, 0.0, 64.0, 48.0]);

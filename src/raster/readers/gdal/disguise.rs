@@ -3,6 +3,10 @@
 //!
 //! GDAL can't make cells of such blocks by mistake: what begins as a ZSTD frame or a WebP does not begin as a zlib
 //! stream, and is refused.
+//!
+//! On the way their blocks are measured.
+
+use super::blocks::Blocks;
 
 /// The tag of the codec.
 const COMPRESSION: u16 = 259;
@@ -25,6 +29,7 @@ pub struct Disguise {
     directories: usize,
     patches: Vec<Patch>,
     codec: Option<&'static str>,
+    largest_block_bytes: u64,
 }
 
 /// How far the directories have been followed.
@@ -56,7 +61,14 @@ impl<T: FnMut(u64, &mut [u8]) -> bool> Fetch for T {}
 impl Disguise {
     /// Of a file that nobody has looked into yet.
     pub fn new(size: u64) -> Self {
-        Self { size, progress: Progress::Unread, directories: 0, patches: Vec::new(), codec: None }
+        Self {
+            size,
+            progress: Progress::Unread,
+            directories: 0,
+            patches: Vec::new(),
+            codec: None,
+            largest_block_bytes: 0,
+        }
     }
 
     /// Gets to know all directories that begin before `end`, to which GDAL is about to read: only what it needs soon is
@@ -79,6 +91,11 @@ impl Disguise {
     /// The codec that GDAL is not shown.
     pub fn codec(&self) -> Option<&'static str> {
         self.codec
+    }
+
+    /// Memory that the largest block takes of those that are known so far.
+    pub fn largest_block_bytes(&self) -> u64 {
+        self.largest_block_bytes
     }
 
     /// Puts it on: changes bytes that were read at an offset.
@@ -120,9 +137,17 @@ impl Disguise {
         let Some(table) = self.fetched(first, length + offset_bytes, fetch)? else { return Some(Progress::Done) };
         let (entries, next) = table.split_at(usize::try_from(length).unwrap_or(0));
         let entry_length = if form.is_big_tiff { 20 } else { 12 };
+        let mut blocks = Blocks::default();
         for (place, entry) in (first..).step_by(entry_length).zip(entries.chunks_exact(entry_length)) {
             self.entry(form, place, entry);
+            let tag = form.number(&entry[..2]);
+            if Blocks::is_about(tag)
+                && let Some(value) = self.first_value(form, entry, fetch)?
+            {
+                blocks.note(tag, value);
+            }
         }
+        self.largest_block_bytes = self.largest_block_bytes.max(blocks.bytes());
         Some(Progress::to(form, form.number(next)))
     }
 
@@ -143,6 +168,25 @@ impl Disguise {
             self.patches.push(Patch { offset: at + value_at as u64, bytes: form.bytes(DEFLATE, length) });
             self.codec = Some(name);
         }
+    }
+
+    /// The first number of an entry, wherever it is: as `fetched`.
+    #[expect(clippy::option_option, reason = "two ways of having nothing, told apart where they are asked for")]
+    fn first_value(&self, form: Form, entry: &[u8], fetch: &mut impl Fetch) -> Option<Option<u64>> {
+        let value_at = if form.is_big_tiff { 12 } else { 8 };
+        let length = match form.number(&entry[2..4]) {
+            3 => 2,
+            4 => 4,
+            16 => 8,
+            _ => return Some(None),
+        };
+        let values = &entry[value_at..];
+        let is_inside = form.number(&entry[4..value_at]).saturating_mul(length as u64) <= values.len() as u64;
+        if is_inside {
+            return Some(values.get(..length).map(|value| form.number(value)));
+        }
+        let there = self.fetched(form.number(values), length as u64, fetch)?;
+        Some(there.map(|value| form.number(&value)))
     }
 
     /// Bytes of the file: `None` when they are not there yet, none inside when the file ends before them.

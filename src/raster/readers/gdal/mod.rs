@@ -4,6 +4,7 @@
 //! ours (`vsi`): it opens nothing that the operator did not allow, and waits for no network. GDAL's types do not leave
 //! this folder.
 
+mod blocks;
 mod coverage;
 mod dataset;
 mod disguise;
@@ -13,6 +14,7 @@ mod profile;
 mod read;
 mod source;
 mod tags;
+mod text;
 mod vrt;
 mod vsi;
 

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::blocks::MOST_BLOCK_BYTES;
 use super::disguise::Disguise;
+use super::text;
 use crate::storage::{Held, Known, Location, Object, Refusal, Snapshot, StorageError, Version, Want};
 
 /// Names of files beside a raster. In an object store they are looked for only where the layer says so.
@@ -297,6 +299,10 @@ impl OpenFile {
         let read = in_run(|run| {
             let known = self.disguise.follow(end, &mut |at, bytes: &mut [u8]| self.content.read(run, at, bytes));
             run.hidden = run.hidden.or(self.disguise.codec());
+            if self.disguise.largest_block_bytes() > MOST_BLOCK_BYTES {
+                run.fail(large_blocks(self.disguise.largest_block_bytes()));
+                return false;
+            }
             known && self.content.read(run, offset, &mut buffer[..wanted])
         });
         self.has_failed |= read != Some(true);
@@ -304,9 +310,14 @@ impl OpenFile {
             return 0;
         }
         self.disguise.put_on(offset, &mut buffer[..wanted]);
-        self.is_vrt |= offset == 0 && is_vrt(&buffer[..wanted]);
+        self.is_vrt |= offset == 0 && text::is_vrt(&buffer[..wanted]);
         if self.is_vrt {
-            share_sources(&mut buffer[..wanted]);
+            self.has_failed |= text::asks_for_other_masks(&buffer[..wanted]);
+            if self.has_failed {
+                in_run(|run| run.fail(other_masks()));
+                return 0;
+            }
+            text::share_sources(&mut buffer[..wanted]);
         }
         wanted
     }
@@ -328,27 +339,21 @@ impl OpenFile {
     }
 }
 
-/// Whether a file begins as a VRT does.
-fn is_vrt(head: &[u8]) -> bool {
-    const BEGINNING_BYTES: usize = 1024;
-    const ROOT: &[u8] = b"<VRTDataset";
-    head[..head.len().min(BEGINNING_BYTES)].windows(ROOT.len()).any(|window| window == ROOT)
-}
-
-/// Lets all sources of a VRT be shared, in its text. Those that are not are handed by GDAL from one VRT to the next by
-/// their names alone, in whatever version or state they are; shared ones stay with the handle that opened them.
-fn share_sources(text: &mut [u8]) {
-    const NOT_SHARED: [&[u8]; 2] = [b"shared=\"0\"", b"shared='0'"];
-    let length = NOT_SHARED[0].len();
-    for start in 0..(text.len() + 1).saturating_sub(length) {
-        if text[start] == b's' && NOT_SHARED.contains(&&text[start..start + length]) {
-            text[start + length - 2] = b'1';
-        }
-    }
-}
-
 fn is_sidecar(object: &Object) -> bool {
     SIDECARS.iter().any(|suffix| object.ends_with(suffix))
+}
+
+fn other_masks() -> StorageError {
+    let reason = "a source gives the mask of another band than its first (mask,2), which GDAL can't be trusted with: ask \
+                  for mask,1, or make it a VRT of simple and complex sources only";
+    StorageError::Unreadable { what: "a VRT".to_owned(), reason: reason.to_owned() }
+}
+
+fn large_blocks(bytes: u64) -> StorageError {
+    let (megabytes, most) = (bytes.div_ceil(1 << 20), MOST_BLOCK_BYTES >> 20);
+    let reason =
+        format!("a block of it takes {megabytes} MB of memory, more than {most} MB: make it a COG, with tiles");
+    StorageError::Unreadable { what: "a TIFF".to_owned(), reason }
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> StorageError {

@@ -7,8 +7,10 @@ pub mod vrts;
 
 use rstest::rstest;
 
-use super::same::Both;
+use super::same::{Both, differences};
 use crate::support::made::Folder;
+use crate::support::readers::{open, open_by_gdal, read};
+use cogwheel::raster::{Decimation, Mask, ReadRequest, Window};
 use vrts::{Part, Vrt, complex, simple};
 
 /// Windows that are read of each, besides whole levels.
@@ -109,8 +111,6 @@ fn assert_same(vrt: &Vrt) {
         simple("u8.masknodata.tif").band("mask,1").at(64.0, 48.0),
         simple("u8.alphanodata.tif").band("mask,1").at(128.0, 48.0),
         simple("u16.alpha.tif").band("mask,1").at(0.0, 96.0),
-        simple("u8.three.tif").band("mask,2").at(64.0, 96.0),
-        simple("u8.alpha.tif").band("mask,2").at(128.0, 96.0),
         simple("u8.odd.tif").band("mask").at(128.0, 0.0),
     ])
 )]
@@ -140,4 +140,29 @@ fn the_nodata_value_of_a_band_fills_its_gaps(
         [simple(&name).at(9.0, 9.0)],
     );
     assert_same(&two);
+}
+
+/// GDAL is not asked for it. It reads the same of a VRT whose only band that one is.
+#[test]
+fn the_mask_of_another_band_is_that_of_a_raster_of_this_band() {
+    let folder = Folder::new();
+    let file = "u8.three.nodata.tif";
+    let nodata = format!("<NoDataValue>{}</NoDataValue>", super::files::NODATA);
+    Vrt::new([64, 48]).band("Byte", &nodata, [simple(file).band("2")]).write(&folder, "second.vrt");
+    let of = |mask| Vrt::of([100, 80], [simple("u8.a.tif"), simple("u8.b.tif").at(30.0, 20.0)]).mask([mask]);
+    let asked = of(simple(file).band("mask,2").at(9.0, 5.0)).write(&folder, "it.vrt");
+    let same = of(simple("second.vrt").band("mask,1").at(9.0, 5.0)).write(&folder, "same.vrt");
+    let (fast, reference) = (open(&asked).unwrap(), open_by_gdal(&same).unwrap());
+    assert_eq!(fast.profile().reader, "mosaic");
+    let window = Window { col: 0, row: 0, width: 100, height: 80 };
+    let (level, decimation, decimate_by) = (0, 1, Decimation::Nearest);
+    let request = ReadRequest { level, decimation, window, bands: vec![1], nodata: None, decimate_by };
+    let reference = read(&reference, &request).unwrap();
+    assert_eq!(differences(&read(&fast, &request).unwrap(), &reference), None);
+    let Mask::Shared(_, mask) = &reference.mask else { panic!("{:?}", reference.mask) };
+    assert!(mask.contains(&0) && mask.contains(&255));
+    let first = of(simple(file).band("mask,1").at(9.0, 5.0)).write(&folder, "first.vrt");
+    assert_ne!(read(&open(&first).unwrap(), &request).unwrap().mask, reference.mask);
+    let error = open_by_gdal(&asked).err().unwrap().to_string();
+    assert!(error.contains("mask,2"), "{error}");
 }
