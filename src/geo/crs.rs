@@ -5,14 +5,18 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 
 use super::MERCATOR_HALF_WIDTH_M;
+use super::plane::{Plane, Utm};
 
 /// PROJ transforms that one thread keeps; creating one costs about a millisecond, holding one about 50 kB.
 const TRANSFORMS_PER_THREAD: usize = 64;
+
+/// What codes of EPSG's begin with.
+const EPSG: &str = "EPSG:";
 
 /// How the map plane relates to longitude and latitude, where that is a formula of our own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +27,30 @@ pub enum CrsKind {
     Wgs84,
     /// Geographic, in degrees, with another datum.
     LonLat,
+    /// A zone of UTM with the WGS 84 datum.
+    Utm(Utm),
     /// Anything else that PROJ knows.
     Other,
+}
+
+impl CrsKind {
+    /// The plane, where it has formulas of our own.
+    fn plane(self) -> Option<Plane> {
+        match self {
+            Self::WebMercator => Some(Plane::Mercator),
+            Self::Wgs84 => Some(Plane::Degrees),
+            Self::Utm(utm) => Some(Plane::Utm(utm)),
+            Self::LonLat | Self::Other => None,
+        }
+    }
+
+    fn of_plane(plane: Plane) -> Self {
+        match plane {
+            Plane::Mercator => Self::WebMercator,
+            Plane::Degrees => Self::Wgs84,
+            Plane::Utm(utm) => Self::Utm(utm),
+        }
+    }
 }
 
 /// A coordinate reference system; cheap to clone.
@@ -33,7 +59,8 @@ pub struct Crs(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    wkt: String,
+    /// Written when it is first asked for, where that takes PROJ's database.
+    wkt: OnceLock<String>,
     name: String,
     authority: Option<String>,
     kind: CrsKind,
@@ -80,9 +107,21 @@ impl Crs {
     /// # Errors
     /// When PROJ does not know it.
     pub fn parse(definition: &str) -> Result<Self, CrsError> {
+        let code = definition.strip_prefix(EPSG).and_then(|code| code.parse().ok());
+        if let Some(plane) = code.and_then(Plane::of_epsg) {
+            return Ok(Self::known(definition, plane));
+        }
         SpatialRef::from_definition(definition)
             .and_then(|srs| Self::from_spatial_ref(&srs))
             .map_err(|error| CrsError::Unknown { definition: definition.to_owned(), reason: error.to_string() })
+    }
+
+    /// One that PROJ need not be asked for.
+    fn known(definition: &str, plane: Plane) -> Self {
+        let kind = CrsKind::of_plane(plane);
+        let unit = if kind == CrsKind::Wgs84 { Unit::Degree } else { Unit::Metre };
+        let (name, authority) = (definition.to_owned(), Some(definition.to_owned()));
+        Self(Arc::new(Inner { wkt: OnceLock::new(), name, authority, kind, unit }))
     }
 
     /// Takes over GDAL's object.
@@ -94,32 +133,21 @@ impl Crs {
         let authority = srs.authority().ok().or_else(|| identified(srs));
         let kind = kind_of(srs, authority.as_deref());
         let name = srs.name().unwrap_or_else(|| "unnamed".to_owned());
-        Ok(Self(Arc::new(Inner { wkt, name, authority, kind, unit: unit_of(srs) })))
+        Ok(Self(Arc::new(Inner { wkt: OnceLock::from(wkt), name, authority, kind, unit: unit_of(srs) })))
     }
 
     /// Longitude and latitude in degrees, WGS 84.
-    ///
-    /// # Errors
-    /// Never with PROJ's database at hand.
-    pub fn wgs84() -> Result<Self, CrsError> {
-        static WGS84: OnceLock<Crs> = OnceLock::new();
-        Self::parse_once("EPSG:4326", &WGS84)
+    #[must_use]
+    pub fn wgs84() -> Self {
+        static WGS84: LazyLock<Crs> = LazyLock::new(|| Crs::known("EPSG:4326", Plane::Degrees));
+        WGS84.clone()
     }
 
     /// EPSG:3857.
-    ///
-    /// # Errors
-    /// Never with PROJ's database at hand.
-    pub fn web_mercator() -> Result<Self, CrsError> {
-        static WEB_MERCATOR: OnceLock<Crs> = OnceLock::new();
-        Self::parse_once("EPSG:3857", &WEB_MERCATOR)
-    }
-
-    fn parse_once(definition: &str, parsed: &OnceLock<Self>) -> Result<Self, CrsError> {
-        match parsed.get() {
-            Some(crs) => Ok(crs.clone()),
-            None => Self::parse(definition).map(|crs| parsed.get_or_init(|| crs).clone()),
-        }
+    #[must_use]
+    pub fn web_mercator() -> Self {
+        static WEB_MERCATOR: LazyLock<Crs> = LazyLock::new(|| Crs::known("EPSG:3857", Plane::Mercator));
+        WEB_MERCATOR.clone()
     }
 
     /// `EPSG:32632` where an authority names it, else its own name.
@@ -131,7 +159,13 @@ impl Crs {
     /// Well-known text.
     #[must_use]
     pub fn wkt(&self) -> &str {
-        &self.0.wkt
+        self.0.wkt.get_or_init(|| {
+            let known = SpatialRef::from_definition(&self.0.name).and_then(|srs| srs.to_wkt());
+            known.unwrap_or_else(|error| {
+                tracing::error!(%error, "PROJ's database is not at hand");
+                self.0.name.clone()
+            })
+        })
     }
 
     /// What is known of it without PROJ.
@@ -152,7 +186,7 @@ impl Crs {
         match self.0.kind {
             CrsKind::WebMercator => Some(2.0 * MERCATOR_HALF_WIDTH_M),
             CrsKind::Wgs84 | CrsKind::LonLat => Some(360.0),
-            CrsKind::Other => None,
+            CrsKind::Utm(_) | CrsKind::Other => None,
         }
     }
 
@@ -161,6 +195,10 @@ impl Crs {
     /// # Errors
     /// When there is no transform between the two at all.
     pub fn transform(&self, to: &Self, x: &mut [f64], y: &mut [f64]) -> Result<(), CrsError> {
+        if let (Some(own), Some(other)) = (self.0.kind.plane(), to.0.kind.plane()) {
+            own.transform(other, x, y);
+            return Ok(());
+        }
         thread_local! {
             /// The most recently made first.
             static TRANSFORMS: RefCell<VecDeque<(Crs, Crs, CoordTransform)>> = RefCell::default();
@@ -180,7 +218,7 @@ impl Crs {
     }
 
     fn transform_to(&self, to: &Self) -> Result<CoordTransform, CrsError> {
-        let transform = || CoordTransform::new(&spatial_ref(&self.0.wkt)?, &spatial_ref(&to.0.wkt)?);
+        let transform = || CoordTransform::new(&spatial_ref(self.wkt())?, &spatial_ref(to.wkt())?);
         transform().map_err(|error| CrsError::NoTransform {
             from: self.label().to_owned(),
             to: to.label().to_owned(),
@@ -191,7 +229,11 @@ impl Crs {
 
 impl PartialEq for Crs {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.wkt == other.0.wkt
+        match (self.0.kind.plane(), other.0.kind.plane()) {
+            (Some(own), Some(other)) => own == other,
+            (None, None) => Arc::ptr_eq(&self.0, &other.0) || self.wkt() == other.wkt(),
+            (Some(_), None) | (None, Some(_)) => false,
+        }
     }
 }
 
@@ -209,9 +251,13 @@ fn identified(srs: &SpatialRef) -> Option<String> {
 
 fn kind_of(srs: &SpatialRef, authority: Option<&str>) -> CrsKind {
     match authority {
-        Some("EPSG:3857" | "EPSG:900913" | "ESRI:102100" | "ESRI:102113") => return CrsKind::WebMercator,
-        Some("EPSG:4326" | "OGC:CRS84") => return CrsKind::Wgs84,
+        Some("EPSG:900913" | "ESRI:102100" | "ESRI:102113") => return CrsKind::WebMercator,
+        Some("OGC:CRS84") => return CrsKind::Wgs84,
         _ => {}
+    }
+    let code = authority.and_then(|authority| authority.strip_prefix(EPSG)).and_then(|code| code.parse().ok());
+    if let Some(plane) = code.and_then(Plane::of_epsg) {
+        return CrsKind::of_plane(plane);
     }
     let same_as = |code: u32| {
         SpatialRef::from_epsg(code).is_ok_and(|mut known| {
@@ -253,10 +299,33 @@ mod tests {
     #[case("OGC:CRS84", CrsKind::Wgs84)]
     #[case("+proj=longlat +datum=WGS84 +no_defs", CrsKind::LonLat)]
     #[case("EPSG:4269", CrsKind::LonLat)]
-    #[case("EPSG:32632", CrsKind::Other)]
     #[case("EPSG:3031", CrsKind::Other)]
+    #[case("EPSG:25832", CrsKind::Other)]
     fn a_crs_is_recognised(#[case] definition: &str, #[case] kind: CrsKind) {
         assert_eq!(Crs::parse(definition).unwrap().kind(), kind);
+    }
+
+    #[rstest]
+    #[case("EPSG:3857")]
+    #[case("EPSG:4326")]
+    #[case("EPSG:32632")]
+    #[case("EPSG:32760")]
+    fn what_is_known_by_its_code_is_what_proj_knows(#[case] code: &str) {
+        let known = Crs::parse(code).unwrap();
+        let theirs = Crs::from_spatial_ref(&SpatialRef::from_definition(code).unwrap()).unwrap();
+        assert!(known.0.wkt.get().is_none() && theirs.0.wkt.get().is_some());
+        assert_eq!((known.label(), known.kind(), known.unit()), (theirs.label(), theirs.kind(), theirs.unit()));
+        assert_eq!(known.wkt(), theirs.wkt());
+        assert!(known == theirs);
+    }
+
+    #[test]
+    fn zones_and_halves_of_utm_are_told_apart() {
+        let all =
+            ["EPSG:32632", "EPSG:32633", "EPSG:32732", "EPSG:25832", "EPSG:3857"].map(|code| Crs::parse(code).unwrap());
+        for (i, a) in all.iter().enumerate() {
+            assert!(all.iter().enumerate().all(|(j, b)| (a == b) == (i == j)), "{}", a.label());
+        }
     }
 
     #[rstest]
@@ -272,7 +341,7 @@ mod tests {
     #[test]
     fn axes_are_lon_lat_and_x_y() {
         let (mut x, mut y) = ([9.0], [48.0]);
-        Crs::wgs84().unwrap().transform(&Crs::parse("EPSG:32632").unwrap(), &mut x, &mut y).unwrap();
+        Crs::wgs84().transform(&Crs::parse("EPSG:32632").unwrap(), &mut x, &mut y).unwrap();
         // echo 9 48 | gdaltransform -s_srs EPSG:4326 -t_srs EPSG:32632  ->  500000 5316300.27
         assert!((x[0] - 500_000.0).abs() < 1e-3 && (y[0] - 5_316_300.27).abs() < 0.5, "{x:?} {y:?}");
     }
@@ -280,7 +349,7 @@ mod tests {
     #[test]
     fn a_point_without_an_image_is_not_finite_and_its_neighbours_are() {
         let (mut x, mut y) = ([0.0, 9.0, 0.0], [91.0, 48.0, 95.0]);
-        Crs::wgs84().unwrap().transform(&Crs::parse("EPSG:32632").unwrap(), &mut x, &mut y).unwrap();
+        Crs::wgs84().transform(&Crs::parse("EPSG:32632").unwrap(), &mut x, &mut y).unwrap();
         assert!(!x[0].is_finite() && x[1].is_finite() && !x[2].is_finite());
     }
 

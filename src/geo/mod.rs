@@ -2,6 +2,7 @@
 
 pub mod affine;
 pub mod crs;
+mod plane;
 pub mod tile;
 
 pub use affine::Affine;

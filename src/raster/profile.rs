@@ -164,7 +164,7 @@ impl LonLatBounds {
         if matches!(crs.kind(), CrsKind::Wgs84 | CrsKind::LonLat) {
             return Ok(Self::of_degrees(&lon, &lat));
         }
-        let wgs84 = Crs::wgs84().map_err(no_transform)?;
+        let wgs84 = Crs::wgs84();
         crs.transform(&wgs84, &mut lon, &mut lat).map_err(no_transform)?;
         if lon.iter().chain(&lat).any(|v| !v.is_finite()) {
             return Ok(Self::WORLD);

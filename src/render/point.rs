@@ -44,7 +44,7 @@ fn cell_of(profile: &Profile, lon: f64, lat: f64) -> Result<Option<[usize; 2]>, 
     }
     let (mut x, mut y) = ([lon], [lat]);
     if profile.crs.kind() != CrsKind::Wgs84 {
-        Crs::wgs84()?.transform(&profile.crs, &mut x, &mut y)?;
+        Crs::wgs84().transform(&profile.crs, &mut x, &mut y)?;
     }
     let [left, _, right, _] = profile.native_bounds();
     if let Some(period) = profile.crs.period_x() {

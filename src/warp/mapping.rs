@@ -57,10 +57,10 @@ impl<'a> Projector<'a> {
         let plain_degrees = match profile.crs.kind() {
             CrsKind::Wgs84 => true,
             CrsKind::LonLat => same_degrees(profile)?,
-            CrsKind::WebMercator | CrsKind::Other => false,
+            CrsKind::WebMercator | CrsKind::Utm(_) | CrsKind::Other => false,
         };
         let inverse = profile.geotransform.inverse().unwrap_or(crate::geo::Affine([f64::NAN; 6]));
-        Ok(Self { profile, inverse, mercator: Crs::web_mercator()?, plain_degrees })
+        Ok(Self { profile, inverse, mercator: Crs::web_mercator(), plain_degrees })
     }
 
     /// Whether columns and rows map independently of each other.
@@ -188,7 +188,7 @@ fn same_degrees(profile: &Profile) -> Result<bool, CrsError> {
         .flat_map(|fx| fractions.map(|fy| (left + (right - left) * fx, bottom + (top - bottom) * fy)))
         .unzip();
     let (mut x, mut y) = (lon.clone(), lat.clone());
-    profile.crs.transform(&Crs::wgs84()?, &mut x, &mut y)?;
+    profile.crs.transform(&Crs::wgs84(), &mut x, &mut y)?;
     let same = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= SAME_PLACE * 360.0);
     Ok(same(&lon, &x) && same(&lat, &y))
 }

@@ -56,7 +56,7 @@ impl CellAreas {
     /// # Errors
     /// When there is no way from its CRS to longitude and latitude.
     pub fn of_grid(crs: &Crs, geotransform: Affine, [width, height]: [usize; 2]) -> Result<Self, CrsError> {
-        let wgs84 = Crs::wgs84()?;
+        let wgs84 = Crs::wgs84();
         let is_degrees = matches!(crs.kind(), CrsKind::Wgs84 | CrsKind::LonLat);
         let is_mercator = crs.kind() == CrsKind::WebMercator;
         if geotransform.is_axis_aligned() && (is_degrees || is_mercator) {

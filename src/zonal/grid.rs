@@ -38,15 +38,13 @@ pub struct Grid {
 
 impl Grid {
     /// The grid of a level of a layer.
-    ///
-    /// # Errors
-    /// Never with PROJ's database at hand.
-    pub fn new(layer: &Arc<OpenLayer>, level: usize) -> Result<Self, CrsError> {
+    #[must_use]
+    pub fn new(layer: &Arc<OpenLayer>, level: usize) -> Self {
         let profile = layer.profile();
         // Checked when the raster was opened.
         let inverse = profile.geotransform.inverse().unwrap_or(Affine([f64::NAN; 6]));
         let scale = profile.level_scale(level);
-        Ok(Self { layer: Arc::clone(layer), level, scale, inverse, wgs84: Crs::wgs84()? })
+        Self { layer: Arc::clone(layer), level, scale, inverse, wgs84: Crs::wgs84() }
     }
 
     /// What the layer says of itself.
@@ -125,7 +123,7 @@ impl Grid {
                 // PROJ may have wrapped it.
                 lon.iter_mut().zip(asked).for_each(|(lon, asked)| *lon += whole_turns(asked - *lon));
             }
-            CrsKind::Other => self.wgs84.transform(&self.profile().crs, lon, lat)?,
+            CrsKind::Utm(_) | CrsKind::Other => self.wgs84.transform(&self.profile().crs, lon, lat)?,
         }
         let [x, y] = self.scale;
         for (lon, lat) in lon.iter_mut().zip(lat.iter_mut()) {
@@ -197,7 +195,7 @@ fn longitudes(profile: &Profile) -> [f64; 2] {
     match profile.crs.kind() {
         CrsKind::Wgs84 | CrsKind::LonLat => [left, right],
         CrsKind::WebMercator => [left, right].map(mercator_x_to_lon),
-        CrsKind::Other => [profile.bounds.west, profile.bounds.east],
+        CrsKind::Utm(_) | CrsKind::Other => [profile.bounds.west, profile.bounds.east],
     }
 }
 

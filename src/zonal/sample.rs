@@ -98,7 +98,7 @@ impl Zonal {
     async fn sample_at(
         &self, layer: &Arc<OpenLayer>, bands: &[usize], places: Vec<LinePoint>, is_line: bool, sampling: Sampling,
     ) -> Result<Sample, ZonalError> {
-        let grid = Grid::new(layer, 0)?;
+        let grid = Grid::new(layer, 0);
         let (cells, places) = {
             let (grid, places) = (grid.clone(), places);
             self.pool.run(move || positions(&grid, &places).map(|cells| (cells, places))).await??

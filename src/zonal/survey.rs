@@ -113,7 +113,7 @@ impl Survey {
         };
         let mut refused = None;
         for level in candidates {
-            let grid = Grid::new(&first.layer, level)?;
+            let grid = Grid::new(&first.layer, level);
             let shape = grid.shape(&area)?;
             match Plan::new(&grid, &first.bands, &shape, question.rule, limits) {
                 Ok(plan) => return Self::over(grid, plan, shape, subjects, scoring, question),
@@ -135,7 +135,7 @@ impl Survey {
     ) -> Result<Self, ZonalError> {
         let mut inputs = Vec::new();
         for (index, Subject { layer, bands }) in subjects.iter().enumerate() {
-            let grid = if index == 0 { grid.clone() } else { Grid::new(layer, 0)? };
+            let grid = if index == 0 { grid.clone() } else { Grid::new(layer, 0) };
             let mut burns = Vec::new();
             for modification in question.modifications.iter().filter(|each| each.subject == index) {
                 fits(&grid, bands, modification.value)?;

@@ -122,7 +122,7 @@ fn an_output_pixel_shows_the_source_pixel_under_its_centre(
 fn lon_lat(crs: &str, x: f64, y: f64) -> [f64; 2] {
     set_up_gdal();
     let (mut x, mut y) = ([x], [y]);
-    Crs::parse(crs).unwrap().transform(&Crs::wgs84().unwrap(), &mut x, &mut y).unwrap();
+    Crs::parse(crs).unwrap().transform(&Crs::wgs84(), &mut x, &mut y).unwrap();
     [x[0], y[0]]
 }
 

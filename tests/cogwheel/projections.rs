@@ -16,7 +16,7 @@ fn world_in(folder: &Folder, crs: &str, [width_km, height_km]: [usize; 2], cell_
     let centres = (0..rows).flat_map(|row| (0..cols).map(move |col| (col as f64 + 0.5, row as f64 + 0.5)));
     let (mut x, mut y): (Vec<f64>, Vec<f64>) = centres.map(|(col, row)| (left + col * cell, top - row * cell)).unzip();
     set_up_gdal();
-    Crs::parse(crs).unwrap().transform(&Crs::wgs84().unwrap(), &mut x, &mut y).unwrap();
+    Crs::parse(crs).unwrap().transform(&Crs::wgs84(), &mut x, &mut y).unwrap();
     let on_earth = |at: usize| x[at].is_finite() && y[at].is_finite();
     let value = |at: usize| if on_earth(at) { smooth(x[at], y[at]) as f32 } else { -1000.0 };
     let path = folder.path("world.tif");

@@ -68,5 +68,5 @@ fn snapshot() -> Arc<Snapshot> {
 
 fn crs() -> Crs {
     static CRS: OnceLock<Crs> = OnceLock::new();
-    CRS.get_or_init(|| Crs::wgs84().unwrap()).clone()
+    CRS.get_or_init(|| Crs::wgs84()).clone()
 }

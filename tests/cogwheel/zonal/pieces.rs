@@ -40,7 +40,7 @@ impl ChunkRunner for Elsewhere {
             return Ok(sent(&self.local.run(sent(&request)).await?));
         }
         let layer = self.catalog.get(&request.inputs[0].layer).unwrap().open().await.unwrap();
-        let grid = Grid::new(&layer, request.inputs[0].level)?;
+        let grid = Grid::new(&layer, request.inputs[0].level);
         let mut windows: Vec<_> = Tiling::of(&grid, &request.inputs[0].bands).reads(request.window).collect();
         fastrand::Rng::with_seed(self.seed).shuffle(&mut windows);
         let mut merged: Option<Partial> = None;

@@ -58,7 +58,7 @@ fn drawn_rows(answer: &Value, features: &[Value]) -> Vec<Vec<usize>> {
     let grid = &answer["grid"];
     let transform: [f64; 6] = serde_json::from_value(grid["geotransform"].clone()).unwrap();
     let (width, height) = (grid["width"].as_u64().unwrap() as usize, grid["height"].as_u64().unwrap() as usize);
-    let (crs, wgs84) = (Crs::parse(grid["crs"].as_str().unwrap()).unwrap(), Crs::wgs84().unwrap());
+    let (crs, wgs84) = (Crs::parse(grid["crs"].as_str().unwrap()).unwrap(), Crs::wgs84());
     let all: Vec<Vec<Ring>> = features.iter().flat_map(|feature| polygons(&feature["geometry"])).collect();
     let row = |row: usize| {
         let centres = (0..width).map(|col| (col as f64 + 0.5, row as f64 + 0.5));

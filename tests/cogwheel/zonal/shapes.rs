@@ -16,7 +16,7 @@ fn centres(answer: &Value, [west, south, east, north]: [f64; 4]) -> u64 {
     let grid = &answer["grid"];
     let transform: [f64; 6] = serde_json::from_value(grid["geotransform"].clone()).unwrap();
     let (width, height) = (grid["width"].as_u64().unwrap() as usize, grid["height"].as_u64().unwrap() as usize);
-    let (crs, wgs84) = (Crs::parse(grid["crs"].as_str().unwrap()).unwrap(), Crs::wgs84().unwrap());
+    let (crs, wgs84) = (Crs::parse(grid["crs"].as_str().unwrap()).unwrap(), Crs::wgs84());
     let cells = (0..height).flat_map(|row| (0..width).map(move |col| (col as f64 + 0.5, row as f64 + 0.5)));
     let (mut lons, mut lats): (Vec<f64>, Vec<f64>) =
         cells.map(|(col, row)| (transform[0] + col * transform[1], transform[3] + row * transform[5])).unzip();
