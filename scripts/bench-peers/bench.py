@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -84,6 +84,7 @@ def arguments():
     names = [dataset["name"] for dataset in read_sets()]
     parser = argparse.ArgumentParser(description="Cogwheel beside TiTiler and MapServer on the same tiles")
     parser.add_argument("--quick", action="store_true", help="3 seconds a measurement instead of 10")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each, of which the median counts (default 3)")
     parser.add_argument("--cogwheel", type=Path, default=CACHE.parent / "release" / "cogwheel", help="the binary")
     parser.add_argument("--sets", nargs="+", choices=names, default=names, metavar="SET", help=f"of {', '.join(names)}")
     options = parser.parse_args()
@@ -102,9 +103,23 @@ def read_sets():
 
 
 def measure_all(dataset, options, folder):
-    for name, start in contestants(dataset, options, folder).items():
-        say(f"{dataset['name']}: {name}")
-        yield measure_one(dataset, name, start, options, folder)
+    """Each in turn, and so in every round: a machine that is slow for a minute is slow for one round of each at most."""
+    starts = contestants(dataset, options, folder)
+    rounds = [measure_round(dataset, starts, options, folder, index + 1) for index in range(options.rounds)]
+    return [together([each[name] for each in rounds]) for name in starts]
+
+
+def measure_round(dataset, starts, options, folder, number):
+    say(f"{dataset['name']}, round {number} of {options.rounds}: {', '.join(starts)}")
+    return {name: measure_one(dataset, name, start, options, folder) for name, start in starts.items()}
+
+
+def together(outcomes):
+    """One outcome of several rounds."""
+    of_all = [outcome.figures for outcome in outcomes if outcome.figures]
+    figures = measure.median(of_all) if len(of_all) == len(outcomes) else None
+    reason = next((outcome.reason for outcome in outcomes if outcome.reason), "")
+    return replace(outcomes[0], figures=figures, reason=reason)
 
 
 def contestants(dataset, options, folder):
@@ -163,7 +178,7 @@ def heading(options):
     return "\n".join([
         "# Cogwheel beside its peers",
         "",
-        f"{options.seconds} s a measurement, {measure.CLIENTS} connections, {os.cpu_count()} cores. {'; '.join(versions(options))}.",
+        f"{options.seconds} s a measurement, medians of {options.rounds}, {measure.CLIENTS} connections, {os.cpu_count()} cores. {'; '.join(versions(options))}.",
         "",
         "Sources: " + ", ".join(f"{each['name']} {each['mb']} MB, {len(each['tiles'])} tiles" for each in read_sets()) + ".",
         f"Decoded blocks: Cogwheel warm and MapServer have {WARM_MB} MB for them, enough for all; Cogwheel cold keeps none;"

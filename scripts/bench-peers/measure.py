@@ -5,10 +5,11 @@ import json
 import os
 import re
 import resource
+import statistics
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,12 @@ class Figures:
     memory: int
     tile_bytes: float
     others: float
+
+
+def median(of_all):
+    """Each figure's median; the most memory of all."""
+    values = {field.name: statistics.median(getattr(each, field.name) for each in of_all) for field in fields(Figures)}
+    return Figures(**values | {"memory": max(each.memory for each in of_all)})
 
 
 def figures(server, tiles, seconds, folder):

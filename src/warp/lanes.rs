@@ -161,13 +161,17 @@ static SHARES: [f64; 256] = {
     shares
 };
 
+/// Lanes without a band hold what nobody looks at: of all but the last pixel, values of the next one, which are loaded with
+/// its own at once.
 fn spread_plain<T: Filterable, const BANDS: usize, const LANES: usize>(values: &[T], out: &mut Vec<[T::Acc; LANES]>) {
     let (pixels, _) = values.as_chunks::<BANDS>();
-    out.extend(pixels.iter().map(|pixel| {
-        let mut lanes = [T::Acc::default(); LANES];
-        for band in 0..BANDS.min(LANES) {
-            lanes[band] = pixel[band].load();
-        }
+    let nothing = [T::Acc::default(); LANES];
+    out.extend(
+        pixels.windows(2).map(|two| two.as_flattened().first_chunk::<LANES>().map_or(nothing, |all| all.map(T::load))),
+    );
+    out.extend(pixels.last().map(|pixel| {
+        let mut lanes = nothing;
+        lanes.iter_mut().zip(pixel).for_each(|(lane, value)| *lane = value.load());
         lanes
     }));
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::cells::{CELL_PX, CellMap};
 use super::lanes::{Bands, MOST_LANES, add};
-use super::phases::{self, Clipped, Phases, Snapped};
+use super::phases::{self, Clipped, FEW, Phases, Snapped};
 use super::sums::{self, Accumulator, Filterable};
 use super::target::Rows;
 use super::{Part, Rect, Resampling, SourceWindow, kernel};
@@ -84,9 +84,11 @@ impl<T: Filterable> Warp<'_, T> {
             for run in &runs {
                 let place = [rect.x + run.cols.start, y];
                 let done = match (bands, run.taps) {
-                    (1, 2) => self.fill_inside::<1, LANES, 2>(run, place, field, row, &mut buffers, out),
+                    (1, 1 | 2) => self.fill_inside::<1, LANES, 2>(run, place, field, row, &mut buffers, out),
+                    (1, 3) => self.fill_inside::<1, LANES, 3>(run, place, field, row, &mut buffers, out),
                     (1, 4) => self.fill_inside::<1, LANES, 4>(run, place, field, row, &mut buffers, out),
-                    (3, 2) => self.fill_inside::<3, LANES, 2>(run, place, field, row, &mut buffers, out),
+                    (3, 1 | 2) => self.fill_inside::<3, LANES, 2>(run, place, field, row, &mut buffers, out),
+                    (3, 3) => self.fill_inside::<3, LANES, 3>(run, place, field, row, &mut buffers, out),
                     (3, 4) => self.fill_inside::<3, LANES, 4>(run, place, field, row, &mut buffers, out),
                     _ => false,
                 };
@@ -103,7 +105,7 @@ impl<T: Filterable> Warp<'_, T> {
         let rect = Rect { x: rows.x + cols.start, width: cols.len(), ..rows };
         let [size_x, size_y] = self.cells.size(rect.x, rect.y);
         let phases = [Phases::of(self.resampling, size_x), Phases::of(self.resampling, size_y)];
-        let tabled = match (phases[0].stride, phases[1].stride) {
+        let tabled = match (phases[0].taps, phases[1].taps) {
             (Some(across), Some(down)) => across.max(down),
             _ => 0,
         };
@@ -131,7 +133,7 @@ impl<T: Filterable> Warp<'_, T> {
         &self, run: &Run<T::Acc>, place: [usize; 2], field: &Field<T::Acc, LANES>, row: usize,
         buffers: &mut Buffers<T, LANES>, out: &mut Rows<'_, T>,
     ) -> bool {
-        let [Some(across), Some(down)] = run.phases.each_ref().map(|phases| phases.table::<TAPS>()) else {
+        let [Some(across), Some(down)] = run.phases.each_ref().map(|phases| phases.table()) else {
             return false;
         };
         if sums::must_clamp::<T>(self.resampling) {
@@ -143,7 +145,7 @@ impl<T: Filterable> Warp<'_, T> {
         // What is moved into it stays in registers; what is borrowed would be looked up again for every pixel.
         buffers.sums.extend(cols.iter().zip(&rows).take(run.cols.len()).map(move |(col, row)| {
             let ((col, across), (row, down)) = (across.near(*col), down.near(*row));
-            view.sum(col, row, across, down)
+            view.sum::<TAPS>(col, row, across, down)
         }));
         let (samples, mask) = out.row(row);
         let pixels = &mut samples.as_chunks_mut::<BANDS>().0[run.cols.clone()];
@@ -287,10 +289,10 @@ impl<A: Accumulator, const LANES: usize> View<'_, A, LANES> {
     /// before the first one, where no source pixel can be missing.
     #[inline]
     #[expect(clippy::cast_sign_loss, reason = "what is negative all the same is beyond the last pixel")]
-    fn sum<const TAPS: usize>(self, col: i32, row: i32, across: &[A; TAPS], down: &[A; TAPS]) -> [A; LANES] {
+    fn sum<const TAPS: usize>(self, col: i32, row: i32, across: &[A; FEW], down: &[A; FEW]) -> [A; LANES] {
         let mut first = (row as u32).wrapping_mul(self.width).wrapping_add(col as u32);
         let mut sums = [A::NOTHING; LANES];
-        for height in down {
+        for height in &down[..TAPS] {
             let start = first as usize;
             if let Some(pixels) = self.pixels.get(start..start + TAPS).and_then(<[_]>::as_array::<TAPS>) {
                 let mut line = [A::NOTHING; LANES];

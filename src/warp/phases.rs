@@ -16,6 +16,9 @@ const PHASES_LOG2: u32 = PHASES.ilog2();
 /// Steps of the footprint, a source pixel.
 const SIZE_STEPS: f64 = 64.0;
 
+/// Weights of a position in tables of kernels with at most so many: one load of a processor.
+pub const FEW: usize = 4;
+
 /// Longer kernels are not tabled: their sums cost more than their weights.
 const MOST_TABLED: usize = 12;
 
@@ -124,8 +127,10 @@ pub fn reached(resampling: Resampling, low: f64, high: f64, size: f64) -> [i64; 
 pub struct Phases<A> {
     resampling: Resampling,
     steps: u32,
-    /// Weights of a position in the table; behind the last that is one there are zeros. `None` when they are in none.
-    pub stride: Option<usize>,
+    /// The most weights that a position has; `None` when they are in no table.
+    pub taps: Option<usize>,
+    /// Weights of a position in the table; behind the last that is one there are zeros.
+    stride: usize,
     /// By phase: the first source pixel, counted from that of the position, and how many there are.
     spans: Vec<(i16, u16)>,
     /// What makes the first source pixel of a position when it is added to it.
@@ -157,34 +162,32 @@ impl<A: Accumulator> Phases<A> {
             let first = weights(resampling, steps, Snapped(i64::try_from(phase).unwrap_or(0)), &mut raw);
             spans.push((i16::try_from(first).unwrap_or(i16::MIN), u16::try_from(raw.len()).unwrap_or(u16::MAX)));
             if raw.len() > MOST_TABLED {
-                return Self { resampling, steps, stride: None, spans: Vec::new(), lead: 0, weights: Vec::new() };
+                let (spans, weights) = (Vec::new(), Vec::new());
+                return Self { resampling, steps, taps: None, stride: 0, spans, lead: 0, weights };
             }
             all.push(raw.clone());
         }
-        let stride = match all.iter().map(Vec::len).max().unwrap_or(0) {
-            0..=2 => 2,
-            3 | 4 => 4,
-            more => more,
-        };
+        let taps = all.iter().map(Vec::len).max().unwrap_or(0);
+        let stride = taps.max(FEW);
         let mut table = vec![A::default(); PHASES * stride];
         for (to, from) in table.chunks_exact_mut(stride).zip(&all) {
             to.iter_mut().zip(from).for_each(|(to, from)| *to = A::from_f64(*from));
         }
         let lead = lead(&spans);
-        Self { resampling, steps, stride: Some(stride), spans, lead, weights: table }
+        Self { resampling, steps, taps: Some(taps), stride, spans, lead, weights: table }
     }
 
-    /// The table, if it has so many weights a position.
-    pub fn table<const TAPS: usize>(&self) -> Option<Table<'_, A, TAPS>> {
-        let weights = self.weights.as_chunks::<TAPS>().0.first_chunk::<PHASES>()?;
-        (self.stride == Some(TAPS)).then_some(Table { lead: self.lead, weights })
+    /// The table, if positions have few weights.
+    pub fn table(&self) -> Option<Table<'_, A>> {
+        let weights = self.weights.as_chunks::<FEW>().0.first_chunk::<PHASES>()?;
+        (self.stride == FEW).then_some(Table { lead: self.lead, weights })
     }
 
     /// The first source pixel of a position, how many have a weight, and where the weights are; `None` when they are in
     /// no table.
     pub fn at(&self, position: Snapped) -> Option<(i64, usize, &[A])> {
-        let (phase, stride) = (position.phase(), self.stride?);
-        let (first, count) = self.spans[phase];
+        let (phase, stride) = (position.phase(), self.stride);
+        let (first, count) = *self.spans.get(phase)?;
         Some((position.pixel() + i64::from(first), usize::from(count), &self.weights[phase * stride..][..stride]))
     }
 
@@ -211,15 +214,15 @@ fn lead(spans: &[(i16, u16)]) -> i32 {
 
 /// The table of a kernel with few weights.
 #[derive(Debug, Clone, Copy)]
-pub struct Table<'a, A, const TAPS: usize> {
+pub struct Table<'a, A> {
     lead: i32,
-    weights: &'a [[A; TAPS]; PHASES],
+    weights: &'a [[A; FEW]; PHASES],
 }
 
-impl<'a, A, const TAPS: usize> Table<'a, A, TAPS> {
+impl<'a, A> Table<'a, A> {
     /// The first source pixel of a position, and the weights from there on.
     #[inline]
-    pub fn near(self, position: Near) -> (i32, &'a [A; TAPS]) {
+    pub fn near(self, position: Near) -> (i32, &'a [A; FEW]) {
         (Near(position.0.wrapping_add(self.lead)).pixel(), &self.weights[position.phase()])
     }
 }
@@ -261,7 +264,7 @@ mod tests {
             let resampling =
                 [Resampling::Bilinear, Resampling::Cubic, Resampling::Lanczos, Resampling::Average][which];
             let phases = Phases::<f64>::of(resampling, size);
-            prop_assume!(phases.stride.is_some());
+            prop_assume!(phases.taps.is_some());
             let snapped = snap(position);
             prop_assert!((snapped.position() - position).abs() <= 0.5 / 1024.0);
             let mut expected = Vec::new();
@@ -279,17 +282,13 @@ mod tests {
         fn a_table_says_the_same_of_what_is_near(size in 0.01..2.5f64, which in 0..3usize, pixel in -5..5_i64) {
             let resampling = [Resampling::Bilinear, Resampling::Cubic, Resampling::Average][which];
             let phases = Phases::<f32>::of(resampling, size);
+            prop_assume!(phases.taps.is_some_and(|taps| taps <= FEW));
             for steps in 0..2 * PHASES as i64 {
                 let near = Near(i32::try_from(steps).unwrap());
                 let (first, count, weights) = phases.at(Snapped(steps + (pixel << PHASES_LOG2))).unwrap();
-                let (own_first, own_weights) = match phases.stride.unwrap() {
-                    2 => phases.table::<2>().map(|table| table.near(near)).map(|(first, own)| (first, own.as_slice())),
-                    4 => phases.table::<4>().map(|table| table.near(near)).map(|(first, own)| (first, own.as_slice())),
-                    _ => return Err(TestCaseError::reject("no such table")),
-                }
-                .unwrap();
-                prop_assert_eq!((i64::from(own_first) + pixel, own_weights), (first, weights));
-                prop_assert!(count <= own_weights.len());
+                let (own_first, own_weights) = phases.table().unwrap().near(near);
+                prop_assert_eq!((i64::from(own_first) + pixel, own_weights.as_slice()), (first, weights));
+                prop_assert!(count <= phases.taps.unwrap());
             }
         }
 

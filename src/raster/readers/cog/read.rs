@@ -224,7 +224,11 @@ fn decoded(layout: &Layout, row: usize, raw: &[u8], rows: Range<usize>) -> Resul
 /// The cells of a window, of some bands, interleaved.
 fn assembled(layout: &Layout, sampling: &Sampling, bands: &[usize], placed: &[Placed]) -> Samples {
     let Some(dtype) = placed.first().map(|placed| placed.cells.dtype()) else { return Samples::U8(Vec::new()) };
+    let is_all = sampling.is_whole && bands.iter().copied().eq(0..layout.samples_per_block);
     with_sample_type!(dtype, T => {
+        if is_all && (layout.samples_per_block > 1 || layout.samples == 1) {
+            return T::wrap(joined(layout, sampling, placed));
+        }
         let mut out = vec![T::default(); sampling.cols.len() * sampling.rows.len() * bands.len()];
         for placed in placed {
             if let Some(cells) = T::unwrap(&placed.cells) {
@@ -235,23 +239,39 @@ fn assembled(layout: &Layout, sampling: &Sampling, bands: &[usize], placed: &[Pl
     })
 }
 
-/// Copies what a block has of a window.
+/// The cells of a window of whole pixels, as they are in the blocks.
+fn joined<T: Sample>(layout: &Layout, sampling: &Sampling, placed: &[Placed]) -> Vec<T> {
+    let per_block = layout.samples_per_block;
+    let mut out = Vec::with_capacity(sampling.cols.len() * sampling.rows.len() * per_block);
+    for beside in placed.chunk_by(|a, b| a.row == b.row) {
+        let top = beside[0].row * layout.block[1];
+        let pieces = beside.iter().filter_map(|placed| {
+            let left = placed.col * layout.block[0];
+            let cols = &sampling.cols[within(&sampling.cols, left..left + layout.block[0])];
+            let first = (cols.first()? - left) * per_block;
+            Some((T::unwrap(&placed.cells)?, first..first + cols.len() * per_block))
+        });
+        let pieces: Vec<(&[T], Range<usize>)> = pieces.collect();
+        for row in &sampling.rows[within(&sampling.rows, top..top + layout.rows_of(beside[0].row))] {
+            let first = (row - top) * layout.block[0] * per_block;
+            pieces.iter().for_each(|(cells, piece)| out.extend_from_slice(&cells[first..][piece.clone()]));
+        }
+    }
+    out
+}
+
+/// Copies what a block has of some bands of a window.
 fn copy<T: Sample>(layout: &Layout, sampling: &Sampling, bands: &[usize], placed: &Placed, cells: &[T], out: &mut [T]) {
     let (left, top) = (placed.col * layout.block[0], placed.row * layout.block[1]);
     let cols = within(&sampling.cols, left..left + layout.block[0]);
     let rows = within(&sampling.rows, top..top + layout.rows_of(placed.row));
     let per_block = layout.samples_per_block;
     let is_plane = per_block == 1 && layout.samples > 1;
-    let whole = !is_plane && bands.len() == per_block && bands.iter().enumerate().all(|(index, band)| index == *band);
     for row in rows {
         let from = &cells[(sampling.rows[row] - top) * layout.block[0] * per_block..][..layout.block[0] * per_block];
         let to = (row * sampling.cols.len() + cols.start) * bands.len();
         let to = &mut out[to..to + cols.len() * bands.len()];
         let first = sampling.cols[cols.start] - left;
-        if whole && sampling.is_whole {
-            to.copy_from_slice(&from[first * per_block..(first + cols.len()) * per_block]);
-            continue;
-        }
         for (index, band) in bands.iter().enumerate() {
             if is_plane && *band != placed.plane {
                 continue;

@@ -60,18 +60,21 @@ impl Blocks {
         }
     }
 
-    /// Memory that a decoded block takes, in bytes.
-    pub fn bytes(&self) -> u64 {
+    /// Memory that a decoded block takes, in bytes, of a file of so many.
+    pub fn bytes(&self, file_bytes: u64) -> u64 {
+        /// A strip that is not compressed and that no file holds: GDAL keeps a few bytes for each 8 kB of it all the same.
+        const MOST_BEYOND_FILE: u64 = 1 << 30;
         let samples = if self.has_planes { 1 } else { self.samples };
-        let cells = if self.tile.contains(&0) {
-            let [width, height] = self.size;
-            // One strip of all rows is read by lines, or as if it were several.
-            let is_by_lines = self.rows_per_strip >= height && (!self.is_compressed || self.bits == 8);
-            width.saturating_mul(if is_by_lines { 1 } else { self.rows_per_strip.min(height) })
-        } else {
-            self.tile[0].saturating_mul(self.tile[1])
-        };
-        cells.saturating_mul(samples).saturating_mul(self.bits.div_ceil(8))
+        let line = |width: u64| width.saturating_mul(samples).saturating_mul(self.bits.div_ceil(8));
+        if !self.tile.contains(&0) {
+            return line(self.tile[0]).saturating_mul(self.tile[1]);
+        }
+        let [width, height] = self.size;
+        let strip = line(width).saturating_mul(self.rows_per_strip.min(height));
+        // One of all rows is read by lines, or as if it were several.
+        let is_by_lines = self.rows_per_strip >= height
+            && if self.is_compressed { self.bits == 8 } else { strip <= file_bytes.max(MOST_BEYOND_FILE) };
+        if is_by_lines { line(width) } else { strip }
     }
 }
 
@@ -84,6 +87,7 @@ mod tests {
 
     #[rstest]
     #[case::one_strip_as_it_is(&[(258, 16)], 20_000 * 2)]
+    #[case::one_strip_that_the_file_can_not_hold(&[(258, 8), (257, 0x7fff_ffff)], 20_000 * 0x7fff_ffff)]
     #[case::one_deflated_strip_of_bytes(&[(258, 8), (259, 8), (278, 10_000)], 20_000)]
     #[case::one_deflated_strip_of_words(&[(258, 16), (259, 8)], 20_000 * 10_000 * 2)]
     #[case::two_deflated_strips(&[(258, 8), (259, 8), (278, 5000)], 20_000 * 5000)]
@@ -97,6 +101,6 @@ mod tests {
             assert!(Blocks::is_about(*tag));
             blocks.note(*tag, *value);
         });
-        assert_eq!(blocks.bytes(), bytes);
+        assert_eq!(blocks.bytes(1000), bytes);
     }
 }

@@ -147,7 +147,7 @@ impl Disguise {
                 blocks.note(tag, value);
             }
         }
-        self.largest_block_bytes = self.largest_block_bytes.max(blocks.bytes());
+        self.largest_block_bytes = self.largest_block_bytes.max(blocks.bytes(self.size));
         Some(Progress::to(form, form.number(next)))
     }
 
