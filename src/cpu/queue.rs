@@ -129,7 +129,9 @@ mod tests {
             .collect();
         assert!(workers.iter().all(|worker| *worker == workers[0]), "{workers:?}");
         drop(entrance);
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
     }
 
     #[test]

@@ -157,6 +157,7 @@ fn predicted<const CHANNELS: usize>(samples: &[u8], row: usize) -> Vec<u8> {
 }
 
 /// Samples beside others, in the same order.
+#[derive(Clone, Copy)]
 struct Neighbours<'a> {
     left: &'a [u8],
     above: &'a [u8],

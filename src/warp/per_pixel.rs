@@ -294,7 +294,7 @@ impl<A: Accumulator, const LANES: usize> View<'_, A, LANES> {
         let mut sums = [A::NOTHING; LANES];
         for height in &down[..TAPS] {
             let start = first as usize;
-            if let Some(pixels) = self.pixels.get(start..start + TAPS).and_then(<[_]>::as_array::<TAPS>) {
+            if let Some(pixels) = self.pixels.get(start..start + TAPS).and_then(<[_]>::first_chunk::<TAPS>) {
                 let mut line = [A::NOTHING; LANES];
                 for (weight, pixel) in across.iter().zip(pixels) {
                     add(&mut line, *weight, pixel);

@@ -283,7 +283,7 @@ mod tests {
             let resampling = [Resampling::Bilinear, Resampling::Cubic, Resampling::Average][which];
             let phases = Phases::<f32>::of(resampling, size);
             prop_assume!(phases.taps.is_some_and(|taps| taps <= FEW));
-            for steps in 0..2 * PHASES as i64 {
+            for steps in 0..2 * i64::try_from(PHASES).unwrap() {
                 let near = Near(i32::try_from(steps).unwrap());
                 let (first, count, weights) = phases.at(Snapped(steps + (pixel << PHASES_LOG2))).unwrap();
                 let (own_first, own_weights) = phases.table().unwrap().near(near);

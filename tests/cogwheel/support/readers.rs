@@ -20,17 +20,17 @@ pub type Opened = Arc<dyn Raster>;
 
 /// The reader that is chosen for a file in the folder of temporary files, or a fixture; it need not say where it is.
 pub fn open(path: &str) -> Result<Opened, RasterError> {
-    waited(async { readers().open(snapshot(), path, Some(crs())).await })
+    waited(async { readers().open(snapshot(), path, Some(Crs::wgs84())).await })
 }
 
 /// The same, where nothing is kept of what is decoded.
 pub fn open_without_cache(path: &str) -> Result<Opened, RasterError> {
-    waited(async { Readers::new(&pool(), 0).open(snapshot(), path, Some(crs())).await })
+    waited(async { Readers::new(&pool(), 0).open(snapshot(), path, Some(Crs::wgs84())).await })
 }
 
 /// The reference.
 pub fn open_by_gdal(path: &str) -> Result<Opened, RasterError> {
-    let opened = waited(async { GdalRaster::open(&pool(), snapshot(), path, Some(crs())).await });
+    let opened = waited(async { GdalRaster::open(&pool(), snapshot(), path, Some(Crs::wgs84())).await });
     opened.map(|raster| Arc::new(raster) as Opened)
 }
 
@@ -64,9 +64,4 @@ fn snapshot() -> Arc<Snapshot> {
         Storage::new(StorageSettings::default(), Policy::listed(&folders, "/").unwrap())
     });
     storage.snapshot(Access::default())
-}
-
-fn crs() -> Crs {
-    static CRS: OnceLock<Crs> = OnceLock::new();
-    CRS.get_or_init(|| Crs::wgs84()).clone()
 }

@@ -254,7 +254,9 @@ fn joined<T: Sample>(layout: &Layout, sampling: &Sampling, placed: &[Placed]) ->
         let pieces: Vec<(&[T], Range<usize>)> = pieces.collect();
         for row in &sampling.rows[within(&sampling.rows, top..top + layout.rows_of(beside[0].row))] {
             let first = (row - top) * layout.block[0] * per_block;
-            pieces.iter().for_each(|(cells, piece)| out.extend_from_slice(&cells[first..][piece.clone()]));
+            for (cells, piece) in &pieces {
+                out.extend_from_slice(&cells[first..][piece.clone()]);
+            }
         }
     }
     out
