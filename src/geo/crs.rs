@@ -217,6 +217,12 @@ impl Crs {
         })
     }
 
+    /// Whatever formulas of our own there are.
+    #[cfg(test)]
+    pub fn transform_by_proj(&self, to: &Self, x: &mut [f64], y: &mut [f64]) {
+        let _ = self.transform_to(to).unwrap().transform_coords(x, y, &mut []);
+    }
+
     fn transform_to(&self, to: &Self) -> Result<CoordTransform, CrsError> {
         let transform = || CoordTransform::new(&spatial_ref(self.wkt())?, &spatial_ref(to.wkt())?);
         transform().map_err(|error| CrsError::NoTransform {

@@ -34,6 +34,9 @@ struct Place {
     tan_lat: f64,
 }
 
+/// As PROJ says it.
+const NOWHERE: (f64, f64) = (f64::INFINITY, f64::INFINITY);
+
 impl Plane {
     /// That of a code of EPSG's.
     #[must_use]
@@ -53,10 +56,11 @@ impl Plane {
         }
     }
 
-    /// Transforms points to another plane, in place; a point that has no image becomes infinite or NaN.
+    /// Transforms points to another plane, in place; a point that has no image becomes infinite.
     pub fn transform(self, to: Self, x: &mut [f64], y: &mut [f64]) {
         for (x, y) in x.iter_mut().zip(y) {
-            (*x, *y) = to.position(self.place(*x, *y));
+            let image = to.position(self.place(*x, *y));
+            (*x, *y) = if image.0.is_finite() && image.1.is_finite() { image } else { NOWHERE };
         }
     }
 
@@ -158,12 +162,11 @@ impl Utm {
         let [xi, eta] = [tan_chi.atan2(cos_lon), sinh_eta.asinh()];
         let [more_xi, more_eta] = sum(&series::ALPHA, [sin_xi, cos_xi, sinh_eta]);
         let [xi, eta] = [xi + more_xi, eta + more_eta];
-        // What is NaN is no image either.
         if eta.abs() <= Self::MOST_ETA {
             let metres = Self::SCALE * series::RADIUS_M;
             (Self::FALSE_EASTING_M + metres * eta, self.origin_y() + metres * xi)
         } else {
-            (f64::INFINITY, f64::INFINITY)
+            NOWHERE
         }
     }
 
@@ -232,19 +235,14 @@ fn geodetic(tan_chi: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
+    use crate::geo::Crs;
     use proptest::prelude::*;
     use rstest::rstest;
 
-    /// As PROJ has it.
     fn by_proj(from: u32, to: u32, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-        let [from, to] = [from, to].map(|code| {
-            let mut srs = SpatialRef::from_epsg(code).unwrap();
-            srs.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
-            srs
-        });
+        let [from, to] = [from, to].map(|code| Crs::parse(&format!("EPSG:{code}")).unwrap());
         let (mut x, mut y): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
-        let _ = CoordTransform::new(&from, &to).unwrap().transform_coords(&mut x, &mut y, &mut []);
+        from.transform_by_proj(&to, &mut x, &mut y);
         x.into_iter().zip(y).collect()
     }
 
@@ -319,7 +317,8 @@ mod tests {
     #[case(32632, 4326, &[(1e9, 0.0), (f64::NAN, 0.0), (5e5, f64::INFINITY)])]
     fn what_has_no_image_is_not_finite(#[case] from: u32, #[case] to: u32, #[case] points: &[(f64, f64)]) {
         for (own, theirs) in by_us(from, to, points).iter().zip(by_proj(from, to, points)) {
-            assert!(!own.0.is_finite() && !theirs.0.is_finite(), "{own:?} {theirs:?}");
+            assert_eq!(*own, NOWHERE, "{theirs:?}");
+            assert!(!theirs.0.is_finite(), "{theirs:?}");
         }
     }
 
