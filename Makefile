@@ -30,7 +30,7 @@ lambda:
 bench: setup
 	cargo bench
 
-# Beside TiTiler and MapServer on the same tiles, some 10 minutes (PEERS=--quick: 5); needs python3, and wrk or apt as root
+# Beside TiTiler and MapServer on the same tiles, some 20 minutes (PEERS=--quick: 12); needs python3, and wrk or apt as root
 bench-peers: setup
 	cargo build --release
 	sh scripts/bench-peers/run.sh $(PEERS)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Cogwheel beside TiTiler and MapServer on the same tiles: `make bench-peers`, or this script after a release build.
 # Installs the peers (TiTiler into a venv; wrk, MapServer and nginx with apt-get when root), makes the data, measures.
-# Arguments go to bench.py: --quick for 3 seconds a measurement instead of 10.
+# Arguments go to bench.py: --quick for 3 seconds a measurement instead of 10, --rounds for how many of each.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
