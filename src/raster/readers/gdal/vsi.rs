@@ -312,9 +312,9 @@ impl OpenFile {
         self.disguise.put_on(offset, &mut buffer[..wanted]);
         self.is_vrt |= offset == 0 && text::is_vrt(&buffer[..wanted]);
         if self.is_vrt {
-            self.has_failed |= text::asks_for_other_masks(&buffer[..wanted]);
-            if self.has_failed {
+            if text::asks_for_other_masks(&buffer[..wanted]) {
                 in_run(|run| run.fail(other_masks()));
+                self.has_failed = true;
                 return 0;
             }
             text::share_sources(&mut buffer[..wanted]);
