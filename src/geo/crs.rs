@@ -1,4 +1,4 @@
-//! Coordinate reference systems: parsing, recognition, and batched transforms through PROJ.
+//! Coordinate reference systems: parsing, recognition, and batched transforms, through PROJ where `plane` has no formulas.
 //!
 //! Axis order is always x, y (lon, lat). A PROJ transform is not shared between threads: each thread
 //! keeps the few that it uses.
@@ -107,8 +107,7 @@ impl Crs {
     /// # Errors
     /// When PROJ does not know it.
     pub fn parse(definition: &str) -> Result<Self, CrsError> {
-        let code = definition.strip_prefix(EPSG).and_then(|code| code.parse().ok());
-        if let Some(plane) = code.and_then(Plane::of_epsg) {
+        if let Some(plane) = plane_of(definition) {
             return Ok(Self::known(definition, plane));
         }
         SpatialRef::from_definition(definition)
@@ -243,6 +242,11 @@ impl PartialEq for Crs {
     }
 }
 
+/// The plane that a code of EPSG's names, where it has formulas of our own.
+fn plane_of(authority: &str) -> Option<Plane> {
+    Plane::of_epsg(authority.strip_prefix(EPSG)?.parse().ok()?)
+}
+
 fn spatial_ref(wkt: &str) -> gdal::errors::Result<SpatialRef> {
     let mut srs = SpatialRef::from_wkt(wkt)?;
     srs.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
@@ -261,8 +265,7 @@ fn kind_of(srs: &SpatialRef, authority: Option<&str>) -> CrsKind {
         Some("OGC:CRS84") => return CrsKind::Wgs84,
         _ => {}
     }
-    let code = authority.and_then(|authority| authority.strip_prefix(EPSG)).and_then(|code| code.parse().ok());
-    if let Some(plane) = code.and_then(Plane::of_epsg) {
+    if let Some(plane) = authority.and_then(plane_of) {
         return CrsKind::of_plane(plane);
     }
     let same_as = |code: u32| {
@@ -274,7 +277,7 @@ fn kind_of(srs: &SpatialRef, authority: Option<&str>) -> CrsKind {
         })
     };
     // Two codes of EPSG's are never the same system.
-    let is_coded = authority.is_some_and(|authority| authority.starts_with("EPSG:"));
+    let is_coded = authority.is_some_and(|authority| authority.starts_with(EPSG));
     if unit_of(srs) == Unit::Degree {
         if !is_coded && same_as(4326) { CrsKind::Wgs84 } else { CrsKind::LonLat }
     } else if !is_coded && srs.is_projected() && same_as(3857) {
