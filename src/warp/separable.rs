@@ -180,17 +180,29 @@ fn weigh_lines<A: Accumulator, const LANES: usize>(
 ) {
     let sums = sums.as_flattened_mut();
     let line = |index: usize| lines.get(first + index).as_flattened();
-    let zero = A::default();
-    if let [upper, lower] = weights {
-        for ((sum, above), below) in sums.iter_mut().zip(line(0)).zip(line(1)) {
-            *sum = zero.add_product(*upper, *above).add_product(*lower, *below);
+    match *weights {
+        [a, b] => weigh_few([a, b], [0, 1].map(line), sums),
+        [a, b, c] => weigh_few([a, b, c], [0, 1, 2].map(line), sums),
+        [a, b, c, d] => weigh_few([a, b, c, d], [0, 1, 2, 3].map(line), sums),
+        _ => {
+            sums.fill(A::default());
+            for (index, weight) in weights.iter().enumerate() {
+                for (sum, value) in sums.iter_mut().zip(line(index)) {
+                    *sum = sum.add_product(*weight, *value);
+                }
+            }
         }
-        return;
     }
-    sums.fill(zero);
-    for (index, weight) in weights.iter().enumerate() {
-        for (sum, value) in sums.iter_mut().zip(line(index)) {
-            *sum = sum.add_product(*weight, *value);
+}
+
+/// Sums a few lines up at once.
+fn weigh_few<A: Accumulator, const LINES: usize>(weights: [A; LINES], lines: [&[A]; LINES], sums: &mut [A]) {
+    let lines = lines.map(|line| &line[..sums.len()]);
+    for (index, sum) in sums.iter_mut().enumerate() {
+        let mut total = A::default();
+        for (weight, line) in weights.iter().zip(&lines) {
+            total = total.add_product(*weight, line[index]);
         }
+        *sum = total;
     }
 }

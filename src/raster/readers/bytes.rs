@@ -1,11 +1,13 @@
 //! Bytes of one file or object, as far as they are there.
 
 use std::fs::File;
+use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use rustix::buffer::spare_capacity;
+use rustix::io::{pread, retry_on_intr};
 
 use crate::storage::{Held, Known, Location, Snapshot, Version};
 
@@ -75,9 +77,7 @@ impl ByteSource for Available<'_> {
         let length = usize::try_from(range.end - range.start).map_err(|_| Need::Beyond)?;
         match self.content {
             Content::File(file, _) => {
-                let mut buffer = BytesMut::zeroed(length);
-                file.read_exact_at(&mut buffer, range.start).map_err(|error| Need::Failed(error.to_string()))?;
-                Ok(buffer.freeze())
+                read_at(file, range.start, length).map(Bytes::from).map_err(|error| Need::Failed(error.to_string()))
             }
             Content::Object(snapshot, version) => match snapshot.cached(version, &range, self.held).as_deref() {
                 None => Err(Need::Missing(range)),
@@ -86,4 +86,17 @@ impl ByteSource for Available<'_> {
             },
         }
     }
+}
+
+/// Reads so many bytes of a file, into memory that is not cleared first.
+fn read_at(file: &File, start: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let at = start + bytes.len() as u64;
+        if retry_on_intr(|| pread(file, spare_capacity(&mut bytes), at))? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
 }

@@ -15,31 +15,41 @@ use crate::{each_samples, with_sample_type};
 #[error("a block is damaged: {0}")]
 pub struct Damaged(pub String);
 
-/// The cells of some rows of a block, and maybe of others, from its top on: `samples_per_block` interleaved; a mask has 0
-/// and 255. What is above the first row has no meaning, and what is below the last one is not decoded where that is less
-/// work.
-pub fn rows(layout: &Layout, block_row: usize, raw: &[u8], rows: Range<usize>) -> Result<Samples, Damaged> {
+/// Columns and rows of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Area {
+    pub cols: Range<usize>,
+    pub rows: Range<usize>,
+}
+
+/// The cells of an area of a block, in rows as long as the block, from its top on: `samples_per_block` interleaved; a mask
+/// has 0 and 255. What lies around the area has no meaning; rows below it are not there where they need not be decoded.
+pub fn area(layout: &Layout, block_row: usize, raw: &[u8], area: &Area) -> Result<Samples, Damaged> {
     let (width, height, samples) = (layout.block[0], layout.rows_of(block_row), layout.samples_per_block);
     let shape = Shape { width, height, samples };
-    let rows = if layout.codec.is_from_top_to_bottom() { rows } else { 0..height };
+    let rows = if layout.codec.is_from_top_to_bottom() { area.rows.clone() } else { 0..height };
+    let area = &Area { cols: area.cols.clone(), rows };
+    let rows = &area.rows;
     match (layout.cells, &layout.codec) {
         (Cells::Bits, _) => {
             let mut packed = vec![0; width.div_ceil(8) * rows.end];
-            fill(&layout.codec, shape, raw, &mut packed, rows.end == height)?;
+            fill(&layout.codec, shape, raw, area, &mut packed)?;
             Ok(Samples::U8(unpacked(&packed, width, rows.end)))
         }
         (Cells::Of(dtype), Codec::Lerc(wrapping)) => {
             // libtiff turns the bytes of a cell before it hands them to LERC.
             let mut decoded = lerc::decode(shape, dtype, *wrapping, raw)?;
             let turn = layout.endian;
-            each_samples!(&mut decoded, cells => predictor::undo(cells, Predictor::None, turn, width * samples, samples));
+            let row = width * samples;
+            each_samples!(&mut decoded, cells => predictor::undo(cells, Predictor::None, turn, row, row, samples));
             Ok(decoded)
         }
         (Cells::Of(dtype), codec) => with_sample_type!(dtype, T => {
             let mut cells = vec![T::default(); width * rows.end * samples];
-            fill(codec, shape, raw, bytemuck::cast_slice_mut(&mut cells), rows.end == height)?;
-            let wanted = &mut cells[width * rows.start * samples..];
-            predictor::undo(wanted, layout.predictor, layout.endian, width * samples, samples);
+            fill(codec, shape, raw, area, bytemuck::cast_slice_mut(&mut cells))?;
+            let (row, wanted) = (width * samples, area.cols.end * samples);
+            let from_first = &mut cells[row * rows.start..];
+            predictor::undo(from_first, layout.predictor, layout.endian, row, wanted, samples);
             Ok(T::wrap(cells))
         }),
     }
@@ -62,18 +72,18 @@ fn too_short(length: usize, expected: usize) -> Damaged {
     Damaged(format!("it has {length} bytes instead of {expected}"))
 }
 
-/// Decompresses a block into exactly its bytes, or the first ones of them.
-fn fill(codec: &Codec, shape: Shape, raw: &[u8], out: &mut [u8], is_all: bool) -> Result<(), Damaged> {
+/// Decompresses a block into exactly its bytes down to the last row of an area.
+fn fill(codec: &Codec, shape: Shape, raw: &[u8], area: &Area, out: &mut [u8]) -> Result<(), Damaged> {
     let length = match codec {
         Codec::None => {
             out.copy_from_slice(raw.get(..out.len()).ok_or_else(|| too_short(raw.len(), out.len()))?);
             out.len()
         }
-        Codec::Deflate if is_all => inflate::zlib(raw, out)?,
+        Codec::Deflate if area.rows.end == shape.height => inflate::zlib(raw, out)?,
         Codec::Deflate => inflate::zlib_beginning(raw, out)?,
         Codec::Lzw => lzw(raw, out)?,
         Codec::Zstd => zstd(raw, out)?,
-        Codec::Jpeg { tables, ycbcr } => return pictures::jpeg(shape, tables, *ycbcr, raw, out),
+        Codec::Jpeg { tables, ycbcr } => return pictures::jpeg(shape, tables, *ycbcr, raw, area, out),
         Codec::Webp => return pictures::webp(shape, raw, out),
         Codec::Lerc(_) => return Err(Damaged("LERC has no plain bytes".to_owned())),
     };
@@ -143,6 +153,7 @@ mod tests {
     use crate::each_samples;
     use crate::raster::readers::tiff::{Endian, Tiff};
     use bytes::Bytes;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     struct File(Bytes);
@@ -168,7 +179,7 @@ mod tests {
     }
 
     fn block(layout: &Layout, block_row: usize, raw: &[u8]) -> Result<Samples, Damaged> {
-        rows(layout, block_row, raw, 0..layout.rows_of(block_row))
+        area(layout, block_row, raw, &Area { cols: 0..layout.block[0], rows: 0..layout.rows_of(block_row) })
     }
 
     /// The layout of a fixture, and the bytes of its first block.
@@ -227,6 +238,33 @@ mod tests {
         let (cells, expected) = (bytes(&block(&layout, 0, &raw).unwrap()), expected(name, &layout));
         assert_eq!(cells.len(), expected.len());
         assert!(cells == expected, "{name}");
+    }
+
+    proptest! {
+        /// Whatever is left out around an area, and however the codec does it.
+        #[test]
+        fn an_area_has_the_cells_of_the_whole(
+            name in prop::sample::select(vec![
+                "deflate_rgb", "zstd_rgb_predictor", "zstd_f32_predictor", "zstd_strips", "webp_lossless_rgba",
+                "lerc_i16_interleaved", "jpeg_420", "jpeg_422", "jpeg_444", "jpeg_rgb", "jpeg_restarts", "jpeg_tables",
+                "../conformance/jpeg_420_progressive",
+            ]),
+            sides in prop::array::uniform2((any::<prop::sample::Index>(), any::<prop::sample::Index>())),
+        ) {
+            let (layout, raw) = first_block(name);
+            let side = |(first, count): &(prop::sample::Index, prop::sample::Index), length: usize| {
+                let first = first.index(length);
+                first..first + 1 + count.index(length - first)
+            };
+            let wanted = Area { cols: side(&sides[0], layout.block[0]), rows: side(&sides[1], layout.rows_of(0)) };
+            let [cells, whole] =
+                [area(&layout, 0, &raw, &wanted).unwrap(), block(&layout, 0, &raw).unwrap()].map(|cells| bytes(&cells));
+            let pixel = whole.len() / (layout.block[0] * layout.rows_of(0));
+            for row in wanted.rows {
+                let [first, end] = [wanted.cols.start, wanted.cols.end].map(|col| (row * layout.block[0] + col) * pixel);
+                prop_assert!(cells[first..end] == whole[first..end], "row {row}");
+            }
+        }
     }
 
     /// Nothing is half decoded, and nothing gets larger than its layout.

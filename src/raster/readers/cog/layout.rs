@@ -65,7 +65,7 @@ pub enum LercWrapping {
 impl Codec {
     /// Whether the beginning of a block can be decoded without the rest, and is less work.
     pub fn is_from_top_to_bottom(&self) -> bool {
-        matches!(self, Self::None | Self::Deflate | Self::Lzw)
+        matches!(self, Self::None | Self::Deflate | Self::Lzw | Self::Jpeg { .. })
     }
 
     /// Whether the GDAL that is compiled in has not got it: nothing but this reader reads such blocks.

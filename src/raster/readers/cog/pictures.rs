@@ -7,7 +7,7 @@ use std::io::Cursor;
 
 use image_webp::WebPDecoder;
 
-use super::decode::Damaged;
+use super::decode::{Area, Damaged};
 use super::jpeg;
 
 /// What a picture has to be.
@@ -18,9 +18,10 @@ pub struct Shape {
     pub samples: usize,
 }
 
-/// Decodes a JPEG; `ycbcr` says whether the file means luminance and chrominance by its components.
-pub fn jpeg(shape: Shape, tables: &[u8], ycbcr: bool, raw: &[u8], out: &mut [u8]) -> Result<(), Damaged> {
-    jpeg::decode(shape, ycbcr, &with_tables(tables, raw), out)
+/// Decodes an area of a JPEG, down to which `out` goes; `ycbcr` says whether the file means luminance and chrominance by its
+/// components.
+pub fn jpeg(shape: Shape, tables: &[u8], ycbcr: bool, raw: &[u8], area: &Area, out: &mut [u8]) -> Result<(), Damaged> {
+    jpeg::decode(shape, ycbcr, &with_tables(tables, raw), area, out)
 }
 
 /// A JPEG stream of its own from an abbreviated one: the tables without their end, then the picture without its start.

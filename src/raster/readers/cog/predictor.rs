@@ -2,6 +2,9 @@
 //!
 //! Rows are independent. The loops are written so that the compiler keeps sums in registers and uses vectors.
 
+use bytemuck::cast;
+use wide::u8x16;
+
 use super::super::tiff::Endian;
 use super::layout::Predictor;
 use crate::raster::Sample;
@@ -19,8 +22,11 @@ pub trait Cell: Sample + bytemuck::Pod {
     fn gather(planes: &[u8], row: &mut [Self]);
 }
 
-/// Undoes a predictor in rows of `row_cells` cells of `samples` bands, and puts the bytes in this machine's order.
-pub fn undo<T: Cell>(cells: &mut [T], predictor: Predictor, endian: Endian, row_cells: usize, samples: usize) {
+/// Undoes a predictor in rows of `row_cells` cells of `samples` bands, and puts the bytes in this machine's order. Of each
+/// row only the first `wanted` cells need to be right.
+pub fn undo<T: Cell>(
+    cells: &mut [T], predictor: Predictor, endian: Endian, row_cells: usize, wanted: usize, samples: usize,
+) {
     if predictor == Predictor::Floating {
         // The bytes of this predictor have an order of their own.
         let mut planes = vec![0; row_cells * size_of::<T>()];
@@ -37,7 +43,7 @@ pub fn undo<T: Cell>(cells: &mut [T], predictor: Predictor, endian: Endian, row_
         }
     }
     if predictor == Predictor::Horizontal {
-        cells.chunks_exact_mut(row_cells).for_each(|row| accumulate(row, samples));
+        cells.chunks_exact_mut(row_cells).for_each(|row| accumulate(&mut row[..wanted], samples));
     }
 }
 
@@ -49,6 +55,7 @@ fn accumulate<T: Cell>(row: &mut [T], samples: usize) {
     match samples {
         1 => accumulate_by::<T, 1>(row),
         2 => accumulate_by::<T, 2>(row),
+        3 if size_of::<T>() == 1 => accumulate_rgb(bytemuck::cast_slice_mut(row)),
         3 => accumulate_by::<T, 3>(row),
         4 => accumulate_by::<T, 4>(row),
         _ => {
@@ -68,6 +75,31 @@ fn accumulate_by<T: Cell, const SAMPLES: usize>(row: &mut [T]) {
             *sample = *sum;
         }
     }
+}
+
+/// The same for three bytes a pixel. They are added at once, with a fourth one that nobody looks at.
+#[expect(clippy::cast_possible_truncation, reason = "four bytes are looked at")]
+fn accumulate_rgb(row: &mut [u8]) {
+    let mut sum = u8x16::from([0; 16]);
+    let (fours, rest) = row.as_chunks_mut::<12>();
+    for four in fours {
+        // All are read before the first one is written, which ends in the next one.
+        let [low, middle, high] = cast::<[u8; 12], [u32; 3]>(*four).map(|word| u64::from(u32::from_le(word)));
+        let pixels = [low, low >> 24 | middle << 8, middle >> 16 | high << 16, high >> 8];
+        let [first, second, third, fourth] = pixels.map(|pixel| {
+            sum += cast::<[u32; 4], u8x16>([(pixel as u32).to_le(), 0, 0, 0]);
+            cast::<[u8; 16], [[u8; 4]; 4]>(sum.to_array())[0]
+        });
+        four[0..4].copy_from_slice(&first);
+        four[3..7].copy_from_slice(&second);
+        four[6..10].copy_from_slice(&third);
+        four[9..12].copy_from_slice(&fourth[..3]);
+    }
+    let [first, ..] = cast::<[u8; 16], [[u8; 4]; 4]>(sum.to_array());
+    if let Some((pixel, sum)) = rest.first_chunk_mut::<3>().zip(first.first_chunk::<3>()) {
+        pixel.iter_mut().zip(sum).for_each(|(sample, sum)| *sample = sample.wrapping_add(*sum));
+    }
+    accumulate_by::<u8, 3>(rest);
 }
 
 macro_rules! cell {
@@ -118,12 +150,23 @@ mod tests {
             .flat_map(|row| (0..row_cells).map(|at| difference(row, at)).collect::<Vec<_>>())
             .collect();
         let swapped: Vec<u16> = predicted.iter().map(|cell| cell.swap_bytes()).collect();
-        undo(&mut predicted, Predictor::Horizontal, NATIVE, row_cells, samples);
+        undo(&mut predicted, Predictor::Horizontal, NATIVE, row_cells, row_cells, samples);
         assert_eq!(predicted, cells);
         let other = if NATIVE == Endian::Little { Endian::Big } else { Endian::Little };
         let mut foreign = swapped;
-        undo(&mut foreign, Predictor::Horizontal, other, row_cells, samples);
+        undo(&mut foreign, Predictor::Horizontal, other, row_cells, row_cells, samples);
         assert_eq!(foreign, cells);
+    }
+
+    #[rstest]
+    fn bytes_of_pixels_are_summed_up_at_once(
+        #[values(1, 2, 3, 4, 5)] samples: usize, #[values(0, 1, 3, 4, 7, 8, 37)] cols: usize,
+    ) {
+        let cells: Vec<u8> = (0..cols * samples).map(|index| (index * 79 + index * index * 31) as u8).collect();
+        let difference = |at: usize| if at < samples { cells[at] } else { cells[at].wrapping_sub(cells[at - samples]) };
+        let mut predicted: Vec<u8> = (0..cells.len()).map(difference).collect();
+        accumulate(&mut predicted, samples);
+        assert_eq!(predicted, cells);
     }
 
     #[rstest]
@@ -138,7 +181,7 @@ mod tests {
             predicted.extend((0..planes.len()).map(difference));
         }
         let mut read: Vec<f32> = predicted.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect();
-        undo(&mut read, Predictor::Floating, Endian::Big, COLS * samples, samples);
+        undo(&mut read, Predictor::Floating, Endian::Big, COLS * samples, COLS * samples, samples);
         assert_eq!(read, cells);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::bytes::{Available, ByteSource, Need};
 use super::super::tiff::{Array, TiffError};
-use super::decode;
+use super::decode::{self, Area, Damaged};
 use super::layout::Layout;
 use super::{BlockKey, Blocks, Level};
 use crate::raster::validity::{of_window, opacity, zero_or_full};
@@ -64,13 +64,16 @@ impl Sampling {
         blocks(&self.rows, layout.block[1])
     }
 
-    /// Rows from the first to the last one of them in a row of blocks, from its top.
-    fn rows_within(&self, layout: &Layout, block_row: usize) -> Range<usize> {
-        let top = block_row * layout.block[1];
-        match &self.rows[within(&self.rows, top..top + layout.rows_of(block_row))] {
+    /// The area of a block from the first to the last one of them.
+    fn area(&self, layout: &Layout, [block_col, block_row]: [usize; 2]) -> Area {
+        let side = |cells: &[usize], start: usize, length: usize| match &cells[within(cells, start..start + length)] {
             [] => 0..0,
-            [first, .., last] => first - top..last - top + 1,
-            [row] => row - top..row - top + 1,
+            [first, .., last] => first - start..last - start + 1,
+            [cell] => cell - start..cell - start + 1,
+        };
+        Area {
+            cols: side(&self.cols, block_col * layout.block[0], layout.block[0]),
+            rows: side(&self.rows, block_row * layout.block[1], layout.rows_of(block_row)),
         }
     }
 }
@@ -178,16 +181,16 @@ impl WindowRead<'_> {
         let Picture { layout, id, .. } = picture;
         let [plane, col, row] = place;
         if self.blocks.capacity() == 0 {
-            return self.decoded(picture, place, sampling.rows_within(layout, row)).map(Arc::new);
+            return self.decoded(picture, place, &sampling.area(layout, [col, row])).map(Arc::new);
         }
         let key = BlockKey { directory: id, index: layout.index(plane, col, row) };
-        let whole = || self.decoded(picture, place, 0..layout.rows_of(row)).map(Arc::new);
-        self.blocks.get_or_insert_with(&key, whole)
+        let whole = Area { cols: 0..layout.block[0], rows: 0..layout.rows_of(row) };
+        self.blocks.get_or_insert_with(&key, || self.decoded(picture, place, &whole).map(Arc::new))
     }
 
-    /// Some rows of a block, and maybe others.
+    /// An area of a block, and maybe more.
     fn decoded(
-        &self, Picture { layout, fill, .. }: Picture<'_>, [plane, col, row]: [usize; 3], rows: Range<usize>,
+        &self, Picture { layout, fill, .. }: Picture<'_>, [plane, col, row]: [usize; 3], area: &Area,
     ) -> Result<Samples, Need> {
         let index = layout.index(plane, col, row);
         let number = |array: Array| match array.get(&self.source, layout.endian, index) {
@@ -205,19 +208,19 @@ impl WindowRead<'_> {
             (offset, count) if offset.saturating_add(count) > self.source.size() => Err(Need::Beyond),
             (offset, count) => {
                 let raw = self.source.bytes(offset..offset + count.min(layout.most_bytes_of(row)))?;
-                decoded(layout, row, &raw, rows).map_err(|damaged| Need::Failed(damaged.to_string()))
+                decoded(layout, row, &raw, area).map_err(|damaged| Need::Failed(damaged.to_string()))
             }
         }
     }
 }
 
-/// Some rows of a block. Some writers give the last strip all of its rows, though the picture ends before.
-fn decoded(layout: &Layout, row: usize, raw: &[u8], rows: Range<usize>) -> Result<Samples, decode::Damaged> {
-    decode::rows(layout, row, raw, rows.clone()).or_else(|damaged| {
+/// An area of a block. Some writers give the last strip all of its rows, though the picture ends before.
+fn decoded(layout: &Layout, row: usize, raw: &[u8], area: &Area) -> Result<Samples, Damaged> {
+    decode::area(layout, row, raw, area).or_else(|damaged| {
         if layout.rows_of(row) == layout.block[1] {
             return Err(damaged);
         }
-        decode::rows(&Layout { cut_at_bottom: false, ..layout.clone() }, row, raw, rows).map_err(|_| damaged)
+        decode::area(&Layout { cut_at_bottom: false, ..layout.clone() }, row, raw, area).map_err(|_| damaged)
     })
 }
 

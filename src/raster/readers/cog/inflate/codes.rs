@@ -90,10 +90,9 @@ impl Code {
         Ok(())
     }
 
-    /// The symbol that comes next, and the bits of its code.
+    /// The symbol that comes first in 15 bits, the first one on top, and the bits of its code.
     #[cold]
-    pub fn find(&self, bits: Bits<'_>) -> Option<(usize, u32)> {
-        let first = bits.first_15_on_top();
+    pub fn find(&self, first: u16) -> Option<(usize, u32)> {
         let length = (1..=MOST_BITS).find(|length| first < self.ends[*length])?;
         let among_them = (first - self.ends[length - 1]) >> (MOST_BITS - length);
         let shorter: u16 = self.counts[..length].iter().sum();
@@ -103,7 +102,7 @@ impl Code {
 
     /// Takes the symbol that comes next.
     pub fn take(&self, bits: &mut Bits<'_>) -> Result<usize, Stop> {
-        let (symbol, length) = self.find(*bits).ok_or(Damaged("it has a code that does not exist"))?;
+        let (symbol, length) = self.find(bits.first_15_on_top()).ok_or(Damaged("it has a code that does not exist"))?;
         bits.drop(length);
         Ok(symbol)
     }
@@ -131,8 +130,9 @@ impl Code {
 
 /// What some bits begin with: up to two literals, or up to one and a length.
 ///
-/// From the lowest bit: 6 bits, how many bits to take; 2, how many literals; then two bytes, the literals. A length has its
-/// shortest match, 9 bits, where the second one would be, and then 3 bits, how many of those taken add to it.
+/// From the lowest bit: 6 bits, how many bits to take; 2, how many literals; then two bytes, the literals, of which one that
+/// is alone is both. A length has its shortest match, 9 bits, where the second one would be, and then 3 bits, how many of
+/// those taken add to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Literal(u32);
 
@@ -145,13 +145,13 @@ impl Literal {
     const LENGTH: u32 = 1 << 28;
     const NOT_HERE_FLAG: u32 = 1 << 29;
 
-    /// Nothing that could be looked up.
-    pub const NOT_HERE: Self = Self(Self::NOT_HERE_FLAG);
+    /// Nothing that could be looked up: it is longer than all that could.
+    pub const NOT_HERE: Self = Self(Self::NOT_HERE_FLAG | 63);
 
     /// What a symbol with a code of so many bits means. The end is not here, and what does not exist is not either.
     pub fn new(symbol: usize, bits: u32) -> Self {
         if let Ok(byte) = u8::try_from(symbol) {
-            return Self(bits | 1 << Self::COUNT | u32::from(byte) << Self::FIRST);
+            return Self(bits | 1 << Self::COUNT | u32::from(byte) << Self::FIRST | u32::from(byte) << Self::SECOND);
         }
         let length = symbol.checked_sub(END + 1).and_then(|index| LENGTHS.get(index));
         length.map_or(Self::NOT_HERE, |(shortest, added)| {
@@ -165,15 +165,11 @@ impl Literal {
         // What is behind some bits comes before them in the table: it is not yet joined.
         for index in (0..table.len()).rev() {
             let first = table[index];
-            let first_bits = first.bits() & 63;
-            let second = table[index >> first_bits];
-            let bits = first_bits + (second.bits() & 63);
-            let literal = first.0 & 0xff << Self::FIRST;
-            let second_literal = (second.0 & 0xff << Self::FIRST) << (Self::SECOND - Self::FIRST);
-            let both = Self(bits | 2 << Self::COUNT | literal | second_literal);
-            let with_length = Self((second.0 + first_bits) | 1 << Self::COUNT | literal);
-            let joined = if second.is_literals_only() { both } else { with_length };
-            let is_known = !second.is_not_here() && second.count() < 2 && bits - second.added() <= LITERAL_BITS;
+            let bits = first.bits() & 63;
+            let second = table[index.unbounded_shr(bits)];
+            // Its literal comes before the second one, which is where it has to be already.
+            let joined = Self((second.0 & !(0xff << Self::FIRST)) + (first.0 & 0xffff));
+            let is_known = bits + second.code_bits() <= LITERAL_BITS;
             table[index] = if first.is_literals_only() && is_known { joined } else { first };
         }
     }
@@ -192,9 +188,9 @@ impl Literal {
 
     /// The literals; what is too much of them is overwritten.
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "two bytes are asked for")]
     pub fn literals(self) -> [u8; 2] {
-        let [_, first, second, _] = self.0.to_le_bytes();
-        [first, second]
+        ((self.0 >> Self::FIRST) as u16).to_le_bytes()
     }
 
     #[inline]
@@ -212,10 +208,10 @@ impl Literal {
         if self.is_not_here() { Err(NO_MEANING) } else { Ok(self) }
     }
 
-    /// Bits that add to the length.
+    /// Bits of the code of one that is not joined.
     #[inline]
-    fn added(self) -> u32 {
-        self.0 >> Self::ADDED & if self.is_literals_only() { 0 } else { 7 }
+    fn code_bits(self) -> u32 {
+        (self.0 & 63) - (self.0 >> Self::ADDED & 7)
     }
 
     /// Takes all of it; the length.

@@ -22,6 +22,13 @@ const MOST_DISTANCES: usize = 30;
 /// Bytes that are copied together: most matches are shorter.
 const COPIED: usize = 32;
 
+/// Lookups of literals between two refills. With a first literal of 15 bits, that could not be looked up, they take 37 of
+/// 64 bits: enough are left for one more.
+const AT_ONCE: usize = 3;
+
+/// Bytes that a turn may write: two a lookup, then a match.
+const ROOM: usize = 2 * (AT_ONCE + 1) + COPIED;
+
 /// Why decoding stops before the end of the stream.
 #[derive(Debug)]
 enum Stop {
@@ -247,7 +254,7 @@ impl Inflater<'_> {
 
     /// A compressed block.
     fn block(&mut self, tables: &Tables) -> Result<(), Stop> {
-        while let Round::NearEnd = self.round(tables)? {
+        while let Round::NearEnd = round(self, tables)? {
             self.bits.refill();
             let symbol = tables.literals.code.take(&mut self.bits)?;
             if self.bits.is_beyond() {
@@ -268,53 +275,55 @@ impl Inflater<'_> {
         }
         Ok(())
     }
-
-    /// As many symbols as can be taken without care.
-    fn round(&mut self, tables: &Tables) -> Result<Round, Stop> {
-        // Copies, which are kept in registers.
-        let (mut bits, mut at) = (self.bits, self.at);
-        let round = round(tables, &mut bits, self.out, &mut at);
-        self.bits = bits;
-        self.at = at;
-        round
-    }
 }
 
-/// As many symbols as can be taken without care. What is looked up next is looked up as early as it is known: each of these
-/// waits for the one before.
-#[inline]
-fn round(tables: &Tables, bits: &mut Bits<'_>, out: &mut [u8], at: &mut usize) -> Result<Round, Stop> {
+/// As many symbols as can be taken without care. Processors that shift by a number in any register do it in less.
+#[multiversion::multiversion(targets("x86_64+bmi1+bmi2"))]
+fn round(inflater: &mut Inflater<'_>, tables: &Tables) -> Result<Round, Stop> {
+    // Copies, which are kept in registers.
+    let (mut bits, mut at) = (inflater.bits, inflater.at);
+    let round = turns(tables, &mut bits, inflater.out, &mut at);
+    inflater.bits = bits;
+    inflater.at = at;
+    round
+}
+
+/// Turns of some literals and a match. What is looked up next is looked up as early as it is known: each of these waits for
+/// the one before.
+#[expect(clippy::inline_always, reason = "it is compiled for each processor with what calls it")]
+#[inline(always)]
+fn turns(tables: &Tables, bits: &mut Bits<'_>, out: &mut [u8], at: &mut usize) -> Result<Round, Stop> {
     let Tables { literals, distances } = tables;
     if !bits.refill_fast() {
         return Ok(Round::NearEnd);
     }
     let mut found = literals.short[bits.first::<LITERAL_BITS>()];
     loop {
-        let Some(room) = out.get_mut(*at..).and_then(|room| room.first_chunk_mut::<8>()) else {
-            return Ok(Round::NearEnd);
-        };
+        let Some((known, room)) = out.split_at_mut_checked(*at) else { return Ok(Round::NearEnd) };
+        let Some(room) = room.first_chunk_mut::<ROOM>() else { return Ok(Round::NearEnd) };
+        // Bytes of this turn.
+        let mut count = 0;
         room[..2].copy_from_slice(&found.literals());
-        if found.is_literals_only() {
-            let count = found.count();
-            *at += count;
+        for _ in 0..AT_ONCE {
+            if !found.is_literals_only() {
+                break;
+            }
+            count += found.count();
             bits.drop(found.bits());
             found = literals.short[bits.first::<LITERAL_BITS>()];
             room[count..count + 2].copy_from_slice(&found.literals());
-            let is_again = found.is_literals_only();
-            if is_again {
-                *at += found.count();
-                bits.drop(found.bits());
-                found = literals.short[bits.first::<LITERAL_BITS>()];
-            }
-            if !bits.refill_fast() {
-                return Ok(Round::NearEnd);
-            }
-            if is_again {
-                continue;
-            }
+        }
+        if count > 0 && !bits.refill_fast() {
+            *at += count;
+            return Ok(Round::NearEnd);
+        }
+        if found.is_literals_only() {
+            *at += count;
+            continue;
         }
         if found.is_not_here() {
-            let (symbol, length) = literals.code.find(*bits).ok_or(NO_CODE)?;
+            *at += count;
+            let (symbol, length) = literals.code.find(bits.first_15_on_top()).ok_or(NO_CODE)?;
             if symbol == END {
                 bits.drop(length);
                 return Ok(Round::Ended);
@@ -322,23 +331,28 @@ fn round(tables: &Tables, bits: &mut Bits<'_>, out: &mut [u8], at: &mut usize) -
             found = Literal::new(symbol, length).known()?;
             continue;
         }
-        *at += found.count();
+        count += found.count();
         let length = found.take_length(bits);
         let mut distance = distances.short[bits.first::<DISTANCE_BITS>()];
         if distance.is_not_here() {
-            let (symbol, length) = distances.code.find(*bits).ok_or(NO_CODE)?;
+            let (symbol, length) = distances.code.find(bits.first_15_on_top()).ok_or(NO_CODE)?;
             distance = Distance::new(symbol, length).known()?;
         }
         let distance = distance.take(bits);
         // Of 64 bits no more than 48 were taken: there are enough to look up what comes next.
         found = literals.short[bits.first::<LITERAL_BITS>()];
         let is_filled = bits.refill_fast();
-        let from = at.checked_sub(distance).ok_or(TOO_FAR)?;
-        if length <= COPIED.min(distance) && *at + COPIED <= out.len() {
+        let from = known.len().checked_sub(distance.wrapping_sub(count));
+        let source = from.and_then(|from| known[from..].first_chunk::<COPIED>());
+        if let Some(source) = source
+            && length <= COPIED
+        {
             // What is copied too much is overwritten.
-            out.copy_within(from..from + COPIED, *at);
-            *at += length;
+            room[count..count + COPIED].copy_from_slice(source);
+            *at += count + length;
         } else {
+            *at += count;
+            let from = at.checked_sub(distance).ok_or(TOO_FAR)?;
             *at = repeat(out, *at, from, length)?;
         }
         if !is_filled {
@@ -358,12 +372,17 @@ fn repeat(out: &mut [u8], at: usize, from: usize, length: usize) -> Result<usize
         return Ok(end);
     }
     let fitting = end.min(out.len());
-    let mut at = at;
-    // What was repeated can be repeated with the rest.
-    while at < fitting {
-        let length = (fitting - at).min(at - from);
-        out.copy_within(from..from + length, at);
-        at += length;
+    if from + 1 == at && at < fitting {
+        let byte = out[from];
+        out[at..fitting].fill(byte);
+    } else {
+        // What was repeated can be repeated with the rest.
+        let mut at = at;
+        while at < fitting {
+            let length = (fitting - at).min(at - from);
+            out.copy_within(from..from + length, at);
+            at += length;
+        }
     }
     if fitting < end { Err(Full) } else { Ok(end) }
 }

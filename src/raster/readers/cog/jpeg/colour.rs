@@ -1,8 +1,12 @@
 //! From components to pixels, as libjpeg does it, to the bit: chrominance is interpolated (`jdsample.c`, "fancy"), then
 //! converted by ITU-R BT.601 (`jdcolor.c`).
 
+use std::ops::Range;
+
 use bytemuck::{cast, cast_slice};
 use wide::{i16x8, i32x4, i32x8, u8x16};
+
+use crate::raster::readers::cog::decode::Area;
 
 /// Pixels that are converted at once.
 const AT_ONCE: usize = 16;
@@ -26,55 +30,79 @@ impl Plane {
     }
 }
 
-/// Luminance and chrominance as red, green and blue.
-pub fn to_rgb(luminance: &Plane, chrominance: [&Plane; 2], out: &mut [u8]) {
+/// Luminance and chrominance as red, green and blue, in an area.
+pub fn to_rgb(luminance: &Plane, chrominance: [&Plane; 2], area: &Area, out: &mut [u8]) {
+    let cols = &area.cols;
     let mut rows = chrominance.map(|_| Vec::new());
-    for (y, out) in out.chunks_exact_mut(luminance.width * 3).enumerate() {
+    for (y, out) in rows_of(out, luminance.width * 3, area) {
         for (row, plane) in rows.iter_mut().zip(chrominance) {
-            upsampled(plane, y, row);
+            upsampled(plane, y, cols, row);
         }
-        let [blue, red] = &rows;
-        convert(luminance.row(y), blue, red, out);
+        let [blue, red] = [0, 1].map(|index| {
+            // They begin with the first pixel of a cell.
+            &rows[index][cols.start % chrominance[index].pixels[0]..]
+        });
+        convert(&luminance.row(y)[cols.clone()], blue, red, &mut out[3 * cols.start..3 * cols.end]);
     }
 }
 
-/// Components beside each other, as they are.
-pub fn interleaved(planes: &[Plane], width: usize, out: &mut [u8]) {
-    for (y, out) in out.chunks_exact_mut(width * planes.len()).enumerate() {
+/// Components beside each other, as they are, in an area.
+pub fn interleaved(planes: &[Plane], width: usize, area: &Area, out: &mut [u8]) {
+    for (y, out) in rows_of(out, width * planes.len(), area) {
         for (index, plane) in planes.iter().enumerate() {
-            out[index..].iter_mut().step_by(planes.len()).zip(plane.row(y)).for_each(|(to, from)| *to = *from);
+            let out = out[area.cols.start * planes.len() + index..].iter_mut().step_by(planes.len());
+            out.zip(&plane.row(y)[area.cols.clone()]).for_each(|(to, from)| *to = *from);
         }
     }
 }
 
-/// Row `y` of the picture of a component that has fewer cells.
-fn upsampled(plane: &Plane, y: usize, out: &mut Vec<u8>) {
+/// The rows of an area of a picture, with their numbers.
+fn rows_of<'a>(out: &'a mut [u8], length: usize, area: &Area) -> impl Iterator<Item = (usize, &'a mut [u8])> {
+    out.chunks_exact_mut(length).enumerate().take(area.rows.end).skip(area.rows.start)
+}
+
+/// Columns of row `y` of the picture of a component that has fewer cells, from the first pixel of a cell on.
+fn upsampled(plane: &Plane, y: usize, cols: &Range<usize>, out: &mut Vec<u8>) {
     /// Fewer cells are repeated.
     const LEAST: usize = 3;
     out.clear();
+    let across = plane.pixels[0];
+    let cells = cols.start / across..cols.end.div_ceil(across);
     let near = plane.row(y / plane.pixels[1]);
     match plane.pixels {
-        [1, 1] => out.extend_from_slice(near),
-        [2, 1] if plane.width >= LEAST => smoothed(near.iter().map(|cell| u16::from(*cell)), [1, 2], 2, out),
+        [1, 1] => out.extend_from_slice(&near[cells]),
+        [2, 1] if plane.width >= LEAST => {
+            smoothed(&cells, plane.width, |beside| near[beside].iter().map(|cell| u16::from(*cell)), [1, 2], 2, out);
+        }
         [2, 2] if plane.width >= LEAST => {
             let row = y / 2;
             let far = plane.row(if y.is_multiple_of(2) { row.saturating_sub(1) } else { row + 1 });
-            smoothed(near.iter().zip(far).map(|(near, far)| 3 * u16::from(*near) + u16::from(*far)), [8, 7], 4, out);
+            let sums = |beside: Range<usize>| {
+                near[beside.clone()].iter().zip(&far[beside]).map(|(near, far)| 3 * u16::from(*near) + u16::from(*far))
+            };
+            smoothed(&cells, plane.width, sums, [8, 7], 4, out);
         }
-        [across, _] => out.extend(near.iter().flat_map(|cell| std::iter::repeat_n(*cell, across))),
+        _ => out.extend(near[cells].iter().flat_map(|cell| std::iter::repeat_n(*cell, across))),
     }
 }
 
 /// Two pixels a cell: three quarters of it, and one of the cell on the other side. `more` is added before digits are
 /// dropped: they are rounded up and down by turns.
 #[expect(clippy::cast_possible_truncation, reason = "a mean of bytes")]
-fn smoothed(cells: impl ExactSizeIterator<Item = u16>, more: [u16; 2], digits: u32, out: &mut Vec<u8>) {
-    let mut padded = Vec::with_capacity(cells.len() + 2);
-    padded.push(0);
-    padded.extend(cells);
-    padded[0] = padded[1];
-    padded.extend_from_within(padded.len() - 1..);
-    out.resize(2 * (padded.len() - 2), 0);
+fn smoothed<I: Iterator<Item = u16>>(
+    cells: &Range<usize>, width: usize, of: impl Fn(Range<usize>) -> I, more: [u16; 2], digits: u32, out: &mut Vec<u8>,
+) {
+    // What is beside the picture is its last cell.
+    let beside = cells.start.saturating_sub(1)..(cells.end + 1).min(width);
+    let mut padded: Vec<u16> = Vec::with_capacity(cells.len() + 2);
+    if beside.start == cells.start {
+        padded.extend(of(beside.start..beside.start + 1));
+    }
+    padded.extend(of(beside.clone()));
+    if beside.end == cells.end {
+        padded.extend_from_within(padded.len() - 1..);
+    }
+    out.resize(2 * cells.len(), 0);
     let neighbours = padded.iter().zip(&padded[1..]).zip(&padded[2..]);
     for (((left, cell), right), pixels) in neighbours.zip(out.as_chunks_mut::<2>().0) {
         let near = 3 * cell;

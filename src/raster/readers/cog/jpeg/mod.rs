@@ -9,7 +9,9 @@ mod colour;
 mod dct;
 mod progressive;
 
-use super::decode::Damaged;
+use std::ops::Range;
+
+use super::decode::{Area, Damaged};
 use super::pictures::Shape;
 use codes::{Bits, Block, Codes, Tables};
 use colour::Plane;
@@ -18,16 +20,28 @@ use dct::Coefficients;
 /// What every marker begins with.
 const MARK: u8 = 0xff;
 
-/// Decodes a whole stream, tables included; `ycbcr` says whether its components are luminance and chrominance.
-pub fn decode(shape: Shape, ycbcr: bool, stream: &[u8], out: &mut [u8]) -> Result<(), Damaged> {
-    let mut walk =
-        Walk { stream, at: 0, shape, frame: None, steps: [None; 4], codes: Default::default(), restarts: 0, scans: 0 };
+/// Decodes an area of a whole stream, tables included; `ycbcr` says whether its components are luminance and chrominance.
+/// What is behind the area is not looked at where that is possible.
+pub fn decode(shape: Shape, ycbcr: bool, stream: &[u8], area: &Area, out: &mut [u8]) -> Result<(), Damaged> {
+    let mut walk = Walk {
+        stream,
+        at: 0,
+        shape,
+        area,
+        frame: None,
+        steps: [None; 4],
+        codes: Default::default(),
+        restarts: 0,
+        scans: 0,
+    };
     let mut frame = walk.run()?;
     frame.components.iter_mut().for_each(Component::put_progressive);
     let planes: Vec<Plane> = frame.components.into_iter().map(|component| component.plane).collect();
     match (ycbcr, &*planes) {
-        (true, [luminance, blue, red]) if luminance.pixels == [1, 1] => colour::to_rgb(luminance, [blue, red], out),
-        _ if planes.iter().all(|plane| plane.pixels == [1, 1]) => colour::interleaved(&planes, shape.width, out),
+        (true, [luminance, blue, red]) if luminance.pixels == [1, 1] => {
+            colour::to_rgb(luminance, [blue, red], area, out);
+        }
+        _ if planes.iter().all(|plane| plane.pixels == [1, 1]) => colour::interleaved(&planes, shape.width, area, out),
         _ => return Err(damaged("components that are no chrominance have fewer cells")),
     }
     Ok(())
@@ -50,6 +64,7 @@ struct Walk<'a> {
     stream: &'a [u8],
     at: usize,
     shape: Shape,
+    area: &'a Area,
     frame: Option<Frame>,
     /// What coefficients are multiples of, in the order of the stream.
     steps: [Option<[u16; 64]>; 4],
@@ -79,12 +94,14 @@ struct Component {
     steps: usize,
     chosen_steps: Option<[u16; 64]>,
     plane: Plane,
+    /// Columns and rows of blocks that cells are made of: the others are but walked through.
+    wanted: Area,
     /// All blocks of a progressive picture, row by row.
     blocks: Vec<progressive::Block>,
 }
 
 impl<'a> Walk<'a> {
-    /// Walks up to the end.
+    /// Walks up to the end, or to where nothing more is wanted.
     fn run(&mut self) -> Result<Frame, Damaged> {
         loop {
             match self.marker()? {
@@ -93,12 +110,16 @@ impl<'a> Walk<'a> {
                 0xdb => self.read_steps()?,
                 0xc4 => self.read_codes()?,
                 marker @ 0xc0..=0xc2 if self.frame.is_none() => {
-                    self.frame = Some(Frame::read(self.segment()?, self.shape, marker == 0xc2)?);
+                    self.frame = Some(Frame::read(self.segment()?, self.shape, self.area, marker == 0xc2)?);
                 }
                 0xc0..=0xc2 => return Err(damaged("it has two sizes")),
                 0xc3..=0xcf => return Err(damaged("it is lossless, hierarchical or in arithmetic codes")),
                 0xdd => self.restarts = self.segment()?.get(..2).map_or(0, number),
-                0xda => self.scan()?,
+                0xda => {
+                    if self.scan()? {
+                        break;
+                    }
+                }
                 _ => {
                     self.segment()?;
                 }
@@ -158,8 +179,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Decodes a scan into the cells of its components, or into their blocks.
-    fn scan(&mut self) -> Result<(), Damaged> {
+    /// Decodes a scan into the cells of its components, or into their blocks; whether that is all that is wanted.
+    fn scan(&mut self) -> Result<bool, Damaged> {
         self.scans += 1;
         if self.scans > MOST_SCANS {
             return Err(damaged("it has too many scans"));
@@ -187,12 +208,13 @@ impl<'a> Walk<'a> {
             parts.push(Part { index, codes, steps, last: 0 });
         }
         let scan = Scan { restarts: self.restarts, bits: Bits::new(self.stream, self.at) };
-        self.at = if frame.is_progressive {
-            scan.progressive(frame, parts, progress)
+        let end = if frame.is_progressive {
+            Some(scan.progressive(frame, parts, progress)?)
         } else {
-            scan.sequential(frame, parts)
-        }?;
-        Ok(())
+            scan.sequential(frame, parts)?
+        };
+        self.at = end.unwrap_or(self.at);
+        Ok(end.is_none())
     }
 }
 
@@ -223,11 +245,12 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Decodes blocks into cells; gives where the data ends.
-    fn sequential(mut self, frame: &mut Frame, mut parts: Vec<Part<'_>>) -> Result<usize, Damaged> {
+    /// Decodes blocks into cells; gives where the data ends, or nothing where no more is wanted.
+    fn sequential(mut self, frame: &mut Frame, mut parts: Vec<Part<'_>>) -> Result<Option<usize>, Damaged> {
         let mut coefficients = Coefficients::default();
         let ([across, down], is_alone) = (frame.groups_of(&parts), parts.len() == 1);
-        for group in 0..across * down {
+        let wanted = frame.wanted_groups_down(&parts).min(down);
+        for group in 0..across * wanted {
             self.restart_before(group, &mut parts)?;
             for part in &mut parts {
                 let [Some(first), Some(others)] = part.codes else { return Err(no_table()) };
@@ -239,7 +262,7 @@ impl Scan<'_> {
                 }
             }
         }
-        self.bits.end()
+        if wanted < down { Ok(None) } else { self.bits.end().map(Some) }
     }
 
     /// Decodes what it has of the coefficients of blocks; gives where the data ends.
@@ -277,7 +300,7 @@ impl Scan<'_> {
 
 impl Frame {
     /// From its header, which must be of the block's size.
-    fn read(segment: &[u8], shape: Shape, is_progressive: bool) -> Result<Self, Damaged> {
+    fn read(segment: &[u8], shape: Shape, area: &Area, is_progressive: bool) -> Result<Self, Damaged> {
         let (head, components) = segment.split_at_checked(6).ok_or_else(cut_off)?;
         let (bits, height, width) = (head[0], number(&head[1..3]), number(&head[3..5]));
         let components = components.get(..3 * usize::from(head[5])).ok_or_else(cut_off)?.as_chunks::<3>().0;
@@ -301,8 +324,15 @@ impl Frame {
             }
             let pixels = [most[0] / across, most[1] / down];
             let blocks = [groups[0] * across, groups[1] * down];
+            let wanted = |range: &Range<usize>, side: usize| {
+                // Cells are interpolated with those beside them.
+                let (first, end) =
+                    ((range.start / pixels[side]).saturating_sub(1), range.end.div_ceil(pixels[side]) + 1);
+                first / dct::SIDE..end.div_ceil(dct::SIDE).min(blocks[side])
+            };
+            let wanted = Area { cols: wanted(&area.cols, 0), rows: wanted(&area.rows, 1) };
             let plane = Plane {
-                cells: vec![0; blocks[0] * blocks[1] * dct::SIDE * dct::SIDE],
+                cells: vec![0; blocks[0] * wanted.rows.end * dct::SIDE * dct::SIDE],
                 stride: blocks[0] * dct::SIDE,
                 width: width.div_ceil(pixels[0]),
                 height: height.div_ceil(pixels[1]),
@@ -314,6 +344,7 @@ impl Frame {
                 steps: usize::from(header[2]),
                 chosen_steps: None,
                 plane,
+                wanted,
                 blocks: vec![[0; 64]; if is_progressive { blocks[0] * blocks[1] } else { 0 }],
             })
         };
@@ -331,6 +362,16 @@ impl Frame {
             }
             _ => self.groups,
         }
+    }
+
+    /// Rows of groups of a scan down to the last one of which something is wanted. All, where another scan follows.
+    fn wanted_groups_down(&self, parts: &[Part<'_>]) -> usize {
+        let down = |part: &Part<'_>| {
+            let component = &self.components[part.index];
+            component.wanted.rows.end.div_ceil(if parts.len() == 1 { 1 } else { component.factors[1] })
+        };
+        let down = parts.iter().map(down).max().unwrap_or(0);
+        if parts.len() == self.components.len() { down } else { usize::MAX }
     }
 }
 
@@ -358,6 +399,9 @@ impl Component {
     /// Puts the cells of a block where they are.
     #[inline]
     fn put(&mut self, [col, row]: [usize; 2], block: Block, coefficients: &Coefficients) {
+        if !self.wanted.cols.contains(&col) || !self.wanted.rows.contains(&row) {
+            return;
+        }
         let stride = self.plane.stride;
         let start = row * dct::SIDE * stride + col * dct::SIDE;
         let rows = self.plane.cells[start..].chunks_mut(stride).take(dct::SIDE);

@@ -21,7 +21,8 @@ fn stream(name: &str) -> Vec<u8> {
 
 fn decoded(stream: &[u8], ycbcr: bool) -> Result<Vec<u8>, Damaged> {
     let mut out = vec![0; SIZE * SIZE * 3];
-    decode(Shape { width: SIZE, height: SIZE, samples: 3 }, ycbcr, stream, &mut out)?;
+    let whole = Area { cols: 0..SIZE, rows: 0..SIZE };
+    decode(Shape { width: SIZE, height: SIZE, samples: 3 }, ycbcr, stream, &whole, &mut out)?;
     Ok(out)
 }
 
