@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use bytes::Bytes;
-use wide::u8x16;
+use wide::u8x32;
 
 use super::EncodeError;
 use super::deflate::zlib;
@@ -166,7 +166,7 @@ struct Neighbours<'a> {
 
 /// Samples as differences from the neighbour that is nearest to left + above - corner.
 fn differences(samples: &[u8], neighbours: Neighbours<'_>, out: &mut [u8]) {
-    const LANES: usize = 16;
+    const LANES: usize = 32;
     let Neighbours { left, above, corner } = neighbours;
     let Some(last) = samples.len().checked_sub(LANES) else {
         // A narrow picture: as if it were wider.
@@ -175,14 +175,14 @@ fn differences(samples: &[u8], neighbours: Neighbours<'_>, out: &mut [u8]) {
             wide[..samples.len()].copy_from_slice(&row[..samples.len()]);
             wide
         };
-        let [samples, left, above, corner] = [samples, left, above, corner].map(widened).map(u8x16::new);
+        let [samples, left, above, corner] = [samples, left, above, corner].map(widened).map(u8x32::new);
         let wide = (samples - nearest(left, above, corner)).to_array();
         out.copy_from_slice(&wide[..out.len()]);
         return;
     };
     // The last ones again with those before them, so that there are always enough.
     for start in (0..last).step_by(LANES).chain([last]) {
-        let lanes = |row: &[u8]| row[start..].first_chunk().map_or(u8x16::ZERO, |lanes| u8x16::new(*lanes));
+        let lanes = |row: &[u8]| row[start..].first_chunk().map_or(u8x32::ZERO, |lanes| u8x32::new(*lanes));
         let difference = lanes(samples) - nearest(lanes(left), lanes(above), lanes(corner));
         out[start..start + LANES].copy_from_slice(difference.as_array());
     }
@@ -191,9 +191,9 @@ fn differences(samples: &[u8], neighbours: Neighbours<'_>, out: &mut [u8]) {
 /// The neighbour that is nearest to left + above - corner; the first of these that is. In bytes throughout, of which
 /// processors take twice as many at once as of anything wider.
 #[inline]
-fn nearest(left: u8x16, above: u8x16, corner: u8x16) -> u8x16 {
-    let apart = |a: u8x16, b: u8x16| a.max(b) - a.min(b);
-    let is_at_most = |a: u8x16, b: u8x16| a.min(b).simd_eq(a);
+fn nearest(left: u8x32, above: u8x32, corner: u8x32) -> u8x32 {
+    let apart = |a: u8x32, b: u8x32| a.max(b) - a.min(b);
+    let is_at_most = |a: u8x32, b: u8x32| a.min(b).simd_eq(a);
     let (from_left, from_above) = (apart(above, corner), apart(left, corner));
     // Two steps away from the corner. They add up where they go the same way; then the corner is not the nearest, however
     // far beyond a byte it is.
@@ -300,9 +300,9 @@ mod tests {
     fn the_nearest_neighbour_is_the_one_of_the_standard() {
         let pairs = (0..=255).flat_map(|left| (0..=255).map(move |above| (left, above)));
         for (left, above) in pairs {
-            for corners in std::array::from_fn::<u8, 256, _>(|corner| u8::try_from(corner).unwrap()).as_chunks::<16>().0
+            for corners in std::array::from_fn::<u8, 256, _>(|corner| u8::try_from(corner).unwrap()).as_chunks::<32>().0
             {
-                let found = nearest(u8x16::splat(left), u8x16::splat(above), u8x16::new(*corners)).to_array();
+                let found = nearest(u8x32::splat(left), u8x32::splat(above), u8x32::new(*corners)).to_array();
                 for (found, corner) in found.into_iter().zip(*corners) {
                     let expected = i32::from(left) + i32::from(above) - i32::from(corner);
                     // `min_by_key` gives the first of several.

@@ -254,7 +254,7 @@ impl Inflater<'_> {
 
     /// A compressed block.
     fn block(&mut self, tables: &Tables) -> Result<(), Stop> {
-        while let Round::NearEnd = round(self, tables)? {
+        while let Round::NearEnd = self.round(tables)? {
             self.bits.refill();
             let symbol = tables.literals.code.take(&mut self.bits)?;
             if self.bits.is_beyond() {
@@ -275,24 +275,22 @@ impl Inflater<'_> {
         }
         Ok(())
     }
+
+    /// As many symbols as can be taken without care.
+    fn round(&mut self, tables: &Tables) -> Result<Round, Stop> {
+        // Copies, which are kept in registers.
+        let (mut bits, mut at) = (self.bits, self.at);
+        let round = round(tables, &mut bits, self.out, &mut at);
+        self.bits = bits;
+        self.at = at;
+        round
+    }
 }
 
-/// As many symbols as can be taken without care. Processors that shift by a number in any register do it in less.
-#[multiversion::multiversion(targets("x86_64+bmi1+bmi2"))]
-fn round(inflater: &mut Inflater<'_>, tables: &Tables) -> Result<Round, Stop> {
-    // Copies, which are kept in registers.
-    let (mut bits, mut at) = (inflater.bits, inflater.at);
-    let round = turns(tables, &mut bits, inflater.out, &mut at);
-    inflater.bits = bits;
-    inflater.at = at;
-    round
-}
-
-/// Turns of some literals and a match. What is looked up next is looked up as early as it is known: each of these waits for
-/// the one before.
-#[expect(clippy::inline_always, reason = "it is compiled for each processor with what calls it")]
-#[inline(always)]
-fn turns(tables: &Tables, bits: &mut Bits<'_>, out: &mut [u8], at: &mut usize) -> Result<Round, Stop> {
+/// As many symbols as can be taken without care. What is looked up next is looked up as early as it is known: each of these
+/// waits for the one before.
+#[inline]
+fn round(tables: &Tables, bits: &mut Bits<'_>, out: &mut [u8], at: &mut usize) -> Result<Round, Stop> {
     let Tables { literals, distances } = tables;
     if !bits.refill_fast() {
         return Ok(Round::NearEnd);
