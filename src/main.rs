@@ -19,17 +19,20 @@ fn main() -> ExitCode {
     cogwheel::cli::main()
 }
 
-/// Whether the processor has what this was compiled for (`.cargo/config.toml`): without it the system would end the process
-/// somewhere, and not say why.
+/// Whether the processor has what this was compiled for (x86-64-v3, `.cargo/config.toml`): without it the system would end the
+/// process somewhere, and not say why. Bits as Intel's manual of instructions has them (CPUID).
 #[cfg(target_feature = "avx2")]
 fn fits_processor() -> bool {
     use std::arch::x86_64::{__cpuid, __cpuid_count};
-    const LEAF: u32 = 7;
-    const BMI1: u32 = 1 << 3;
-    const AVX2: u32 = 1 << 5;
-    const BMI2: u32 = 1 << 8;
-    let needed = BMI1 | AVX2 | BMI2;
-    __cpuid(0).eax >= LEAF && __cpuid_count(LEAF, 0).ebx & needed == needed
+    const FMA_MOVBE_AVX: u32 = 1 << 12 | 1 << 22 | 1 << 28;
+    const BMI1_AVX2_BMI2: u32 = 1 << 3 | 1 << 5 | 1 << 8;
+    const LZCNT: u32 = 1 << 5;
+    let (last, last_extended) = (__cpuid(0).eax, __cpuid(0x8000_0000).eax);
+    last >= 7
+        && last_extended >= 0x8000_0001
+        && __cpuid(1).ecx & FMA_MOVBE_AVX == FMA_MOVBE_AVX
+        && __cpuid_count(7, 0).ebx & BMI1_AVX2_BMI2 == BMI1_AVX2_BMI2
+        && __cpuid(0x8000_0001).ecx & LZCNT == LZCNT
 }
 
 #[cfg(not(target_feature = "avx2"))]
