@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::layout::{Cells, Codec, Layout, Predictor};
+use super::layout::{Cells, Codec, Layout};
 use super::pictures::{self, Shape};
 use super::{inflate, lerc, predictor};
 use crate::raster::{DataType, Sample, Samples};
@@ -28,8 +28,7 @@ pub fn area(layout: &Layout, block_row: usize, raw: &[u8], area: &Area) -> Resul
     let (width, height, samples) = (layout.block[0], layout.rows_of(block_row), layout.samples_per_block);
     let shape = Shape { width, height, samples };
     let rows = if layout.codec.is_from_top_to_bottom() { area.rows.clone() } else { 0..height };
-    let area = &Area { cols: area.cols.clone(), rows };
-    let rows = &area.rows;
+    let area = &Area { rows: rows.clone(), ..area.clone() };
     match (layout.cells, &layout.codec) {
         (Cells::Bits, _) => {
             let mut packed = vec![0; width.div_ceil(8) * rows.end];
@@ -39,9 +38,7 @@ pub fn area(layout: &Layout, block_row: usize, raw: &[u8], area: &Area) -> Resul
         (Cells::Of(dtype), Codec::Lerc(wrapping)) => {
             // libtiff turns the bytes of a cell before it hands them to LERC.
             let mut decoded = lerc::decode(shape, dtype, *wrapping, raw)?;
-            let turn = layout.endian;
-            let row = width * samples;
-            each_samples!(&mut decoded, cells => predictor::undo(cells, Predictor::None, turn, row, row, samples));
+            each_samples!(&mut decoded, cells => predictor::to_native(cells, layout.endian));
             Ok(decoded)
         }
         (Cells::Of(dtype), codec) => with_sample_type!(dtype, T => {

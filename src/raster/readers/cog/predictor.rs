@@ -37,13 +37,18 @@ pub fn undo<T: Cell>(
         }
         return;
     }
-    if endian != NATIVE && size_of::<T>() > 1 {
-        for cell in &mut *cells {
-            *cell = cell.swapped();
-        }
-    }
+    to_native(cells, endian);
     if predictor == Predictor::Horizontal {
         cells.chunks_exact_mut(row_cells).for_each(|row| accumulate(&mut row[..wanted], samples));
+    }
+}
+
+/// Puts the bytes of cells in this machine's order.
+pub fn to_native<T: Cell>(cells: &mut [T], endian: Endian) {
+    if endian != NATIVE && size_of::<T>() > 1 {
+        for cell in cells {
+            *cell = cell.swapped();
+        }
     }
 }
 

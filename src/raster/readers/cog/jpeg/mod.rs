@@ -258,7 +258,9 @@ impl Scan<'_> {
                 let component = &mut frame.components[part.index];
                 for place in component.places(group, across, is_alone) {
                     let block = self.bits.block(tables, &mut part.last, &mut coefficients)?;
-                    component.put(place, block, &coefficients);
+                    if component.wants(place) {
+                        component.put(place, block, &coefficients);
+                    }
                 }
             }
         }
@@ -383,25 +385,32 @@ impl Component {
         (0..wide * high).map(move |place| [col + place % wide, row + place / wide])
     }
 
-    /// Makes cells of all blocks that came in several scans.
+    /// Whether cells are made of a block.
+    #[inline]
+    fn wants(&self, [col, row]: [usize; 2]) -> bool {
+        self.wanted.cols.contains(&col) && self.wanted.rows.contains(&row)
+    }
+
+    /// Makes cells of the wanted blocks that came in several scans.
     fn put_progressive(&mut self) {
         let Some(steps) = self.chosen_steps else { return };
         let across = self.plane.stride / dct::SIDE;
         for (index, block) in std::mem::take(&mut self.blocks).into_iter().enumerate() {
+            let place = [index % across, index / across];
+            if !self.wants(place) {
+                continue;
+            }
             let mut coefficients = Coefficients::default();
             for ((value, step), place) in block.iter().zip(steps).zip(dct::PLACES) {
                 coefficients.set(place, codes::scaled(*value, step));
             }
-            self.put([index % across, index / across], Block::Full, &coefficients);
+            self.put(place, Block::Full, &coefficients);
         }
     }
 
     /// Puts the cells of a block where they are.
     #[inline]
     fn put(&mut self, [col, row]: [usize; 2], block: Block, coefficients: &Coefficients) {
-        if !self.wanted.cols.contains(&col) || !self.wanted.rows.contains(&row) {
-            return;
-        }
         let stride = self.plane.stride;
         let start = row * dct::SIDE * stride + col * dct::SIDE;
         let rows = self.plane.cells[start..].chunks_mut(stride).take(dct::SIDE);
