@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::catalog::{Catalog, OpenLayer};
 use crate::config::{self, ConfigError, LayerConfig, LayersFile, ServerSettings};
@@ -243,24 +246,25 @@ impl Setup {
 /// Logs go to standard error; `COGWHEEL_LOG` chooses what (`debug`, `cogwheel=trace`, ...). A server says what it
 /// does, the other commands only what is wrong.
 fn start_logging(command: &Command) {
-    use tracing_subscriber::EnvFilter;
     let level = match command {
-        Command::Serve(_) => tracing::Level::INFO,
-        Command::Tile(_) | Command::Info(_) | Command::Layers(_) | Command::Zonal(_) => tracing::Level::ERROR,
+        Command::Serve(_) => LevelFilter::INFO,
+        Command::Tile(_) | Command::Info(_) | Command::Layers(_) | Command::Zonal(_) => LevelFilter::ERROR,
     };
-    let filter =
-        EnvFilter::builder().with_default_directive(level.into()).with_env_var(config::LOG_VARIABLE).from_env_lossy();
+    let asked = config::log_filter().and_then(|text| {
+        let parsed = text.parse::<Targets>();
+        if let Err(error) = &parsed {
+            let _ = writeln!(std::io::stderr(), "cogwheel: COGWHEEL_LOG={text} is left out: {error}");
+        }
+        parsed.ok()
+    });
+    let filter = asked.unwrap_or_else(|| Targets::new().with_default(level));
     // What it says of its retries has URLs in it, with their queries. We say what fails in the end.
-    let filter = match "object_store=off".parse() {
-        Ok(quiet) => filter.add_directive(quiet),
-        Err(_) => filter,
-    };
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter = filter.with_target("object_store", LevelFilter::OFF);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .log_internal_errors(false)
-        .try_init();
+        .log_internal_errors(false);
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }
 
 /// Writes a line to standard output; a closed pipe is not an error.

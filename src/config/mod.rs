@@ -8,4 +8,4 @@ mod server;
 
 pub use layers::{ConfigError, LayerConfig, LayersFile, Nodata};
 pub use overlays::{OverlayConfig, OverlayLayer};
-pub use server::{BlockCacheSizes, LOG_VARIABLE, ServerSettings, layers_file, on_lambda, runs_chunks};
+pub use server::{BlockCacheSizes, ServerSettings, layers_file, log_filter, on_lambda, runs_chunks};

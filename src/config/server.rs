@@ -9,9 +9,6 @@ use crate::storage::StorageSettings;
 /// Where the layers are declared when nobody says.
 const DEFAULT_LAYERS_FILE: &str = "cogwheel.toml";
 
-/// Chooses what is logged (`debug`, `cogwheel=trace`, ...); `info` when it is not set.
-pub const LOG_VARIABLE: &str = "COGWHEEL_LOG";
-
 /// Settings of the server; each is a flag of `serve` and an environment name.
 #[derive(Debug, Clone, Args)]
 pub struct ServerSettings {
@@ -206,6 +203,12 @@ pub fn layers_file(asked: Option<String>) -> String {
     asked
         .or_else(|| std::env::var("COGWHEEL_CONFIG").ok().filter(|value| !value.is_empty()))
         .unwrap_or_else(|| DEFAULT_LAYERS_FILE.to_owned())
+}
+
+/// What is logged (`COGWHEEL_LOG`: `debug`, `cogwheel=trace`, ...), where somebody has said so.
+#[must_use]
+pub fn log_filter() -> Option<String> {
+    std::env::var("COGWHEEL_LOG").ok().filter(|value| !value.is_empty())
 }
 
 /// Whether the process runs inside AWS Lambda.

@@ -256,6 +256,23 @@ fn the_flag_wins_over_the_environment_and_that_over_the_folder() {
     assert!(text(&both.output().unwrap().stdout).starts_with("two"));
 }
 
+#[rstest]
+#[case("", false, false)]
+#[case("off", false, false)]
+#[case("info", true, false)]
+#[case("warn,cogwheel::catalog=info", true, false)]
+#[case("debug,cogwheel=error", false, false)]
+#[case("cogwheel=loud", false, true)]
+fn cogwheel_log_chooses_what_is_told(#[case] filter: &str, #[case] opened: bool, #[case] refused: bool) {
+    let folder = folder();
+    let output =
+        cogwheel().env("COGWHEEL_LOG", filter).current_dir(folder.path()).args(["info", "rgb"]).output().unwrap();
+    let stderr = text(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert_eq!(stderr.contains("INFO cogwheel::catalog"), opened, "{stderr}");
+    assert_eq!(stderr.contains(&format!("COGWHEEL_LOG={filter} is left out")), refused, "{stderr}");
+}
+
 #[test]
 fn without_arguments_it_serves() {
     let server = Server::run(Folder::new(), cogwheel().env("COGWHEEL_PORT", "0").current_dir(ROOT));
