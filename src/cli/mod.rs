@@ -144,7 +144,8 @@ pub fn main() -> ExitCode {
 fn parse() -> Cli {
     let matches = Cli::command().get_matches();
     let given = |id: &clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
-    let settings = ServerSettings::augment_args(clap::Command::new("serve"));
+    let mut settings = ServerSettings::augment_args(clap::Command::new("serve"));
+    settings.build();
     let misplaced = settings.get_arguments().find(|argument| given(argument.get_id()));
     if let (Some(command), Some(argument)) = (matches.subcommand_name(), misplaced) {
         let message =

@@ -273,6 +273,14 @@ fn cogwheel_log_chooses_what_is_told(#[case] filter: &str, #[case] opened: bool,
     assert_eq!(stderr.contains(&format!("COGWHEEL_LOG={filter} is left out")), refused, "{stderr}");
 }
 
+#[rstest]
+#[case(&["--port", "8080", "layers"], "--port <PORT> belongs behind a command: cogwheel serve --port <PORT>")]
+#[case(&["--block-cache-mb", "0", "info", "rgb"], "--block-cache-mb <BLOCK_CACHE_MB> belongs behind")]
+#[case(&["--stream-answers", "layers"], "--stream-answers belongs behind")]
+fn a_setting_of_the_server_before_another_command_is_refused(#[case] args: &[&str], #[case] message: &str) {
+    assert_fails(&run(folder().path(), args), 2, &[message, "(not before "]);
+}
+
 #[test]
 fn without_arguments_it_serves() {
     let server = Server::run(Folder::new(), cogwheel().env("COGWHEEL_PORT", "0").current_dir(ROOT));

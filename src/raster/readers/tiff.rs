@@ -25,6 +25,8 @@ pub const MOST_METADATA_BYTES: u64 = 64 << 10;
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
 const LONG8: u16 = 16;
+const IFD: u16 = 13;
+const IFD8: u16 = 18;
 const BYTE: u16 = 1;
 const ASCII: u16 = 2;
 const UNDEFINED: u16 = 7;
@@ -69,7 +71,7 @@ pub struct Directory {
     pub subfile: u32,
     pub width: u64,
     pub height: u64,
-    /// Of a tile or a strip.
+    /// Of a tile or a strip; a strip may have more rows than the picture.
     pub block: [u64; 2],
     pub bits: Vec<u16>,
     pub formats: Vec<u16>,
@@ -82,6 +84,8 @@ pub struct Directory {
     pub is_striped: bool,
     pub offsets: Array,
     pub counts: Array,
+    /// Where directories are that belong to this one.
+    below: Array,
     pub jpeg_tables: Vec<u8>,
     /// The parameters of LERC.
     pub lerc: Vec<u16>,
@@ -143,9 +147,27 @@ impl Tiff {
             let (directory, after) = directory(source, endian, big, next)?;
             directories.push(directory);
             next = after;
+            if directories.len() == 1 {
+                let below = directories[0].below;
+                directories_below(source, endian, big, below, &mut directories)?;
+            }
         }
         Ok(Self { endian, directories })
     }
+}
+
+/// Overviews and masks that are not beside the picture but below it. Those that make no sense are left out.
+fn directories_below(
+    source: &impl ByteSource, endian: Endian, big: bool, below: Array, directories: &mut Vec<Directory>,
+) -> Result<(), TiffError> {
+    for index in 0..below.count.min(MOST_DIRECTORIES as u64 - 1) {
+        match below.get(source, endian, index).and_then(|at| directory(source, endian, big, at)) {
+            Ok((directory, _)) => directories.push(directory),
+            Err(TiffError::Need(Need::Beyond) | TiffError::Malformed(_)) => {}
+            Err(need @ TiffError::Need(_)) => return Err(need),
+        }
+    }
+    Ok(())
 }
 
 /// A directory, and where the next one is.
@@ -216,7 +238,7 @@ impl<S: ByteSource> Fields<'_, S> {
             (true, _) => [self.required(322)?, self.required(323)?],
             (false, None) => [width, height],
             (false, Some(0)) => return Err(TiffError::Malformed("a strip has no rows")),
-            (false, Some(rows)) => [width, rows.min(height)],
+            (false, Some(rows)) => [width, rows],
         };
         let (offsets, counts) = if tiled { (324, 325) } else { (273, 279) };
         let array = |tag| self.array(tag)?.ok_or(TiffError::Malformed("a directory names no blocks"));
@@ -237,6 +259,7 @@ impl<S: ByteSource> Fields<'_, S> {
             is_striped: !tiled,
             offsets: array(offsets)?,
             counts: array(counts)?,
+            below: self.values(330, &[LONG, IFD, LONG8, IFD8])?.unwrap_or_default(),
             jpeg_tables: self.tables()?,
             lerc: self.small_values(50674, 0)?,
             geo_keys: self.small_values(34735, 0)?,

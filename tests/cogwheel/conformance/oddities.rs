@@ -5,9 +5,9 @@ use rstest::rstest;
 
 use super::same::Both;
 use super::spec::{Overviews, Spec, Validity};
-use crate::support::forged::{Forged, LONG, SHORT, Tag, ascii, deflated};
+use crate::support::forged::{Forged, LONG, LONG8, SHORT, Tag, ascii, deflated};
 use crate::support::made::Folder;
-use crate::support::readers::{open, open_by_gdal, read};
+use crate::support::readers::{open, open_by_gdal, open_without_cache, read};
 
 const SIZE: [u64; 2] = [20, 12];
 
@@ -78,6 +78,32 @@ fn differs(folder: &Folder, tiff: &Forged, reader: &str) -> Option<String> {
     let compared =
         Both::open(&path, reader).and_then(|both| both.compare_windows(&mut fastrand::Rng::with_seed(3), WINDOWS));
     compared.err()
+}
+
+/// The same, of a picture that the GDAL inside can't decompress, and its twin that it can.
+fn differs_from(tiff: &Forged, twin: &Forged) -> Option<String> {
+    let folder = Folder::new();
+    let [path, reference] = [("it.tif", tiff), ("twin.tif", twin)].map(|(name, tiff)| {
+        let path = folder.path(name);
+        std::fs::write(&path, tiff.bytes()).unwrap();
+        path
+    });
+    let both = Both {
+        fast: open(&path).unwrap(),
+        uncached: open_without_cache(&path).unwrap(),
+        reference: open_by_gdal(&reference).unwrap(),
+        decimations: &[],
+    };
+    assert_eq!(both.fast.profile().reader, "cog");
+    assert_eq!(both.fast.profile().levels, both.reference.profile().levels);
+    both.compare_windows(&mut fastrand::Rng::with_seed(3), WINDOWS).err()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; zstd_safe::compress_bound(bytes.len())];
+    let length = zstd_safe::compress(&mut out[..], bytes, 3).unwrap();
+    out.truncate(length);
+    out
 }
 
 #[rstest]
@@ -152,6 +178,124 @@ fn a_last_strip_with_all_of_its_rows_is_read(#[case] codec: u64) {
     let mut tiff = Forged::default();
     // Rows 12 to 23, of which there are but 5.
     tiff.picture([20, 17], &[&strip, &strip], &[short(259, &[codec]), (278, LONG, vec![12])]);
+    assert_eq!(differs(&Folder::new(), &tiff, "cog"), None);
+}
+
+#[rstest]
+#[case::deflated(8)]
+#[case::as_it_is(1)]
+fn the_only_strip_with_more_rows_than_there_are_is_read(#[case] codec: u64) {
+    let rows = noise(1);
+    let strip = if codec == 8 { deflated(&rows) } else { rows };
+    let mut tiff = Forged::default();
+    tiff.picture([20, 7], &[&strip], &[short(259, &[codec]), (278, LONG, vec![12])]);
+    assert_eq!(differs(&Folder::new(), &tiff, "cog"), None);
+}
+
+/// As some writers leave it that do not know the length. The strip is larger than the pieces in which it is read.
+#[rstest]
+#[case::of_a_band(1, 1, 8)]
+#[case::of_three_bands(3, 1, 16)]
+#[case::of_planes(3, 2, 16)]
+#[case::of_bits(1, 1, 1)]
+fn a_strip_as_it_is_is_read_whatever_the_file_says_of_its_length(
+    #[case] bands: u64, #[case] planar: u64, #[case] bits: u64,
+    #[values(None, Some(0), Some(1), Some(1 << 40))] length: Option<u64>,
+) {
+    let (width, height) = (600, 421);
+    let strip_bytes = (width * bits * if planar == 2 { 1 } else { bands }).div_ceil(8) * height;
+    let mut rng = fastrand::Rng::with_seed(9);
+    let strips: Vec<Vec<u8>> =
+        (0..if planar == 2 { bands } else { 1 }).map(|_| (0..strip_bytes).map(|_| rng.u8(..)).collect()).collect();
+    let strips: Vec<&[u8]> = strips.iter().map(Vec::as_slice).collect();
+    let of = |length: u64| {
+        let lengths = (279, LONG8, vec![length; strips.len()]);
+        let tags = [short(277, &[bands]), short(258, &vec![bits; bands as usize]), short(284, &[planar]), lengths];
+        let mut tiff = Forged::default();
+        if bits == 1 {
+            // GDAL alone reads such pictures, but as masks.
+            tiff.picture([width, height], &[&vec![9; (width * height) as usize]], &[]);
+            tiff.picture([width, height], &strips, &[&tags[..], &[(254, LONG, vec![4]), short(262, &[4])]].concat());
+        } else {
+            tiff.picture([width, height], &strips, &tags);
+        }
+        tiff.written(false, true)
+    };
+    assert_eq!(differs_from(&of(length.unwrap_or(strip_bytes)), &of(strip_bytes)), None);
+}
+
+/// Floats that were subtracted by their bits.
+#[rstest]
+fn differences_of_floats_are_those_of_their_bits(#[values(4, 8)] bytes: usize, #[values(8, 50000)] codec: u64) {
+    let cells: Vec<u8> = (0..SIZE[0] * SIZE[1])
+        .flat_map(|cell| {
+            let value = f64::from(u32::try_from(cell * 7919 % 1000).unwrap()) * -1.5e-3;
+            #[expect(clippy::cast_possible_truncation, reason = "any value will do")]
+            if bytes == 4 { (value as f32).to_le_bytes().to_vec() } else { value.to_le_bytes().to_vec() }
+        })
+        .collect();
+    let row_bytes = SIZE[0] as usize * bytes;
+    let bits = |at: usize| cells[at..at + bytes].iter().rev().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+    let predicted: Vec<u8> = (0..cells.len())
+        .step_by(bytes)
+        .flat_map(|at| {
+            let before = if at % row_bytes == 0 { 0 } else { bits(at - bytes) };
+            bits(at).wrapping_sub(before).to_le_bytes()[..bytes].to_vec()
+        })
+        .collect();
+    let of = |codec| {
+        let block = if codec == 8 { deflated(&predicted) } else { zstd(&predicted) };
+        let bits = short(258, &[8 * bytes as u64]);
+        one(&block, &[short(259, &[codec]), bits, short(339, &[3]), short(317, &[2])])
+    };
+    assert_eq!(differs_from(&of(codec), &of(8)), None);
+}
+
+#[rstest]
+#[case::twelve_bits(&[short(258, &[12])])]
+#[case::half_floats(&[short(258, &[16]), short(339, &[3])])]
+#[case::complex(&[short(258, &[64]), short(339, &[6])])]
+#[case::cmyk(&[short(277, &[4]), short(258, &[8; 4]), short(262, &[5])])]
+#[case::large_blocks(&[short(258, &[64]), (257, LONG, vec![3_000_000])])]
+#[case::nodata_of_all_bands_together(&[ascii(42112, "<GDALMetadata><Item name=\"NODATA_VALUES\">7</Item></GDALMetadata>")])]
+fn what_no_reader_can_make_cells_of_is_told_when_it_is_opened(#[case] tags: &[Tag]) {
+    let folder = Folder::new();
+    let path = folder.path("it.tif");
+    std::fs::write(&path, one(&zstd(&noise(8)), &[&[short(259, &[50000])], tags].concat()).bytes()).unwrap();
+    let error = open(&path).err().unwrap().to_string();
+    assert!(error.contains("compressed with ZSTD") || error.contains("block"), "{error}");
+}
+
+/// Where OME and others put them.
+#[rstest]
+fn masks_and_overviews_below_the_first_picture_are_found(#[values(1, 8, 50000)] codec: u64) {
+    let of = |codec: u64| {
+        let block = |bytes: &[u8]| match codec {
+            8 => deflated(bytes),
+            50000 => zstd(bytes),
+            _ => bytes.to_vec(),
+        };
+        let (cells, small) = (noise(1), noise(1)[..60].to_vec());
+        let mut tiff = one(&block(&cells), &[short(259, &[codec])]);
+        let parts = [(4, SIZE, &cells), (1, [10, 6], &small), (5, [10, 6], &small)];
+        for (kind, size, bytes) in parts {
+            let bytes = if kind & 4 > 0 { bytes.iter().map(|cell| cell & 1).collect() } else { bytes.clone() };
+            tiff.picture(size, &[&block(&bytes)], &[short(259, &[codec]), (254, LONG, vec![kind])]);
+        }
+        tiff.nested()
+    };
+    for (big_endian, big_tiff) in [(false, false), (true, true)] {
+        let [tiff, twin] = [codec, 8].map(|codec| of(codec).written(big_endian, big_tiff));
+        assert_eq!(differs_from(&tiff, &twin), None, "big-endian: {big_endian}, BigTIFF: {big_tiff}");
+    }
+}
+
+/// Below a picture something else may be, and nothing at all.
+#[rstest]
+#[case::behind_the_end(1 << 20)]
+#[case::in_the_middle_of_cells(17)]
+fn what_is_below_the_first_picture_and_no_directory_is_left_out(#[case] place: u64) {
+    let tiff = one(&noise(1), &[(330, LONG, vec![place, place])]);
     assert_eq!(differs(&Folder::new(), &tiff, "cog"), None);
 }
 

@@ -190,10 +190,7 @@ impl Spec {
         let is_gdals = match self.codec {
             Codec::PackBits => true,
             Codec::Jpeg | Codec::JpegYcbcr => self.by_pixel && !matches!(self.bands, 1 | 3),
-            Codec::None | Codec::Deflate | Codec::Lzw => {
-                // Differences of floats as floats: nobody does that.
-                self.predictor == 2 && !self.dtype.is_integer()
-            }
+            Codec::None | Codec::Deflate | Codec::Lzw => false,
         };
         // A mask beside the file is another file, and no f64 holds this nodata value of 64 bits.
         let is_gdals = is_gdals

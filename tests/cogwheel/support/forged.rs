@@ -16,6 +16,8 @@ pub struct Forged {
     big_tiff: bool,
     data: Vec<u8>,
     directories: Vec<Vec<Tag>>,
+    /// Those that belong to the first one.
+    below: Vec<Vec<Tag>>,
 }
 
 /// Where blocks begin: behind the longer of both headers.
@@ -68,9 +70,24 @@ impl Forged {
         self.directory(all)
     }
 
+    /// Puts all directories but the first one below that one.
+    pub fn nested(mut self) -> Self {
+        self.below = self.directories.split_off(1);
+        self
+    }
+
     /// The file.
     pub fn bytes(&self) -> Vec<u8> {
-        let start = DATA_START + self.data.len() as u64;
+        const SUB_IFDS: u16 = 330;
+        let mut below = vec![0; DATA_START as usize + self.data.len()];
+        let places: Vec<u64> = self.below.iter().map(|tags| self.write_directory(&mut below, tags, false)).collect();
+        let start = below.len() as u64;
+        let mut directories = self.directories.clone();
+        if !places.is_empty() {
+            let first = &mut directories[0];
+            first.push((SUB_IFDS, LONG, places));
+            first.sort_by_key(|(tag, ..)| *tag);
+        }
         let mut file: Vec<u8> = if self.big_endian { b"MM".to_vec() } else { b"II".to_vec() };
         if self.big_tiff {
             for number in [43, 8, 0] {
@@ -83,13 +100,16 @@ impl Forged {
             self.number(&mut file, 0, 8);
         }
         file.extend_from_slice(&self.data);
-        for (index, tags) in self.directories.iter().enumerate() {
-            self.write_directory(&mut file, tags, index + 1 < self.directories.len());
+        file.extend_from_slice(&below[file.len()..]);
+        for (index, tags) in directories.iter().enumerate() {
+            self.write_directory(&mut file, tags, index + 1 < directories.len());
         }
         file
     }
 
-    fn write_directory(&self, file: &mut Vec<u8>, tags: &[Tag], more: bool) {
+    /// Writes a directory; where it is.
+    fn write_directory(&self, file: &mut Vec<u8>, tags: &[Tag], more: bool) -> u64 {
+        let start = file.len() as u64;
         let (count_bytes, word) = if self.big_tiff { (8, 8) } else { (2, 4) };
         let mut free = file.len() + count_bytes + tags.len() * (4 + 2 * word) + word;
         let mut arrays = Vec::new();
@@ -119,6 +139,7 @@ impl Forged {
         }
         self.number(file, if more { free as u64 } else { 0 }, word);
         file.extend_from_slice(&arrays);
+        start
     }
 
     fn number(&self, to: &mut Vec<u8>, value: u64, bytes: usize) {

@@ -1,10 +1,19 @@
 //! How the blocks of one picture of a TIFF lie in the file, and what they are made of.
 
+use std::ops::Range;
+
+use super::super::bytes::Need;
 use super::super::tiff::{Array, Directory, Endian};
 use crate::raster::DataType;
 
 /// A larger block is left to GDAL, which has its own ways with strips.
 const MOST_BLOCK_BYTES: u64 = 32 << 20;
+
+/// Unless it can't read them.
+const MOST_BLOCK_BYTES_BEYOND_GDAL: u64 = 64 << 20;
+
+/// Of a picture that is one strip as it is, so many bytes are a block.
+const PIECE_BYTES: u64 = 64 << 10;
 
 /// The blocks of one picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +36,10 @@ pub struct Layout {
     pub counts: Array,
     /// Whether the last row of blocks is cut off: strips are, tiles are not.
     pub cut_at_bottom: bool,
+    /// Rows that a strip has when it is not cut off.
+    pub full_rows: usize,
+    /// Whether all blocks (of a plane) are pieces of one strip, which is not compressed.
+    pub is_in_pieces: bool,
 }
 
 /// What a cell is.
@@ -74,6 +87,16 @@ impl Codec {
     }
 }
 
+/// The codec of a directory, where GDAL has not got it.
+pub fn codec_beyond_gdal(directory: &Directory) -> Option<&'static str> {
+    match (directory.compression, directory.lerc.get(1)) {
+        (50000, _) => Some("ZSTD"),
+        (50001, _) => Some("WebP"),
+        (34887, Some(2)) => Some("LERC and ZSTD"),
+        _ => None,
+    }
+}
+
 /// What was done to a block before it was compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Predictor {
@@ -112,21 +135,30 @@ impl Layout {
         let predictor = match (directory.predictor, cells) {
             _ if !has_predictor(&codec) => Predictor::None,
             (1, _) => Predictor::None,
-            (2, Cells::Of(dtype)) if dtype.is_integer() => Predictor::Horizontal,
+            (2, Cells::Of(_)) => Predictor::Horizontal,
             (3, Cells::Of(DataType::F32 | DataType::F64)) => Predictor::Floating,
             _ => return None,
         };
         let size = |value: u64| usize::try_from(value).ok();
         let (width, height) = (size(directory.width)?, size(directory.height)?);
         let block = [size(directory.block[0])?, size(directory.block[1])?];
-        let grid = [width.div_ceil(block[0]), height.div_ceil(block[1])];
         let planes = if separate { samples } else { 1 };
-        let blocks = (grid[0] as u64).checked_mul(grid[1] as u64)?.checked_mul(planes as u64)?;
+        let blocks = (width.div_ceil(block[0]) as u64).checked_mul(height.div_ceil(block[1]) as u64)?;
+        let blocks = blocks.checked_mul(planes as u64)?;
+        let most_bytes = if codec.is_beyond_gdal() { MOST_BLOCK_BYTES_BEYOND_GDAL } else { MOST_BLOCK_BYTES };
+        let row_bytes = row_cells_bytes(cells, block[0], samples_per_block);
+        let fits = |rows: usize| row_bytes.saturating_mul(rows as u64) <= most_bytes;
+        let is_in_pieces = directory.is_striped && codec == Codec::None && block[1] >= height;
+        let rows = match block[1] {
+            _ if is_in_pieces => usize::try_from(PIECE_BYTES / row_bytes.max(1)).ok()?.clamp(1, height),
+            rows if directory.is_striped => rows.min(height),
+            rows => rows,
+        };
         let layout = Self {
             width,
             height,
-            block,
-            grid,
+            block: [block[0], rows],
+            grid: [width.div_ceil(block[0]), height.div_ceil(rows)],
             samples,
             samples_per_block,
             cells,
@@ -135,14 +167,16 @@ impl Layout {
             endian,
             offsets: directory.offsets,
             counts: directory.counts,
-            cut_at_bottom: block[0] == width && directory.is_striped,
+            cut_at_bottom: directory.is_striped,
+            full_rows: if fits(block[1]) { block[1] } else { rows },
+            is_in_pieces,
         };
-        let fits = directory.fill_order == 1
+        let is_ours = directory.fill_order == 1
             && samples > 0
             && directory.offsets.count >= blocks
             && directory.counts.count >= blocks
-            && layout.row_cells_bytes().checked_mul(block[1] as u64)? <= MOST_BLOCK_BYTES;
-        fits.then_some(layout)
+            && fits(rows);
+        is_ours.then_some(layout)
     }
 
     /// Bytes of a row of a decoded block.
@@ -151,14 +185,6 @@ impl Layout {
         match self.cells {
             Cells::Bits => cells.div_ceil(8),
             Cells::Of(dtype) => cells.saturating_mul(dtype.size_bytes() as u64),
-        }
-    }
-
-    /// Memory that a row of a block takes: a bit takes a byte.
-    fn row_cells_bytes(&self) -> u64 {
-        match self.cells {
-            Cells::Bits => self.block[0] as u64,
-            Cells::Of(_) => self.row_bytes(),
         }
     }
 
@@ -185,10 +211,43 @@ impl Layout {
         }
     }
 
-    /// The number of a block in the arrays of the file.
+    /// The number of a block.
     pub fn index(&self, plane: usize, col: usize, row: usize) -> u64 {
         ((plane * self.grid[1] + row) * self.grid[0] + col) as u64
     }
+
+    /// The bytes of a block in the file, of which its arrays are asked for a number; none when it is left out.
+    ///
+    /// # Errors
+    /// When the file does not say where they are.
+    pub fn range(
+        &self, [plane, col, row]: [usize; 3], number: impl Fn(Array, u64) -> Result<u64, Need>,
+    ) -> Result<Option<Range<u64>>, Need> {
+        let index = if self.is_in_pieces { plane as u64 } else { self.index(plane, col, row) };
+        let (offset, count) = (number(self.offsets, index)?, number(self.counts, index)?);
+        let (start, length) = match (offset, count) {
+            (0, 0) => return Ok(None),
+            (_, 0) if !self.cut_at_bottom => return Ok(None),
+            // Its cells say how long it is, whatever the file says.
+            (1.., _) if self.is_in_pieces => {
+                let before = self.row_bytes().saturating_mul((row * self.block[1]) as u64);
+                (offset.saturating_add(before), self.bytes_of(row) as u64)
+            }
+            // A strip of no length is as long as its cells are, for GDAL. A block without a place is nothing at all.
+            (0, _) | (_, 0) => return Err(Need::Failed("a block is nowhere, or of no length".to_owned())),
+            (offset, count) => (offset, count),
+        };
+        Ok(Some(start..start.saturating_add(length)))
+    }
+}
+
+/// Memory that a row of a block takes: a bit takes a byte.
+fn row_cells_bytes(cells: Cells, cols: usize, samples: usize) -> u64 {
+    let size = match cells {
+        Cells::Bits => 1,
+        Cells::Of(dtype) => dtype.size_bytes(),
+    };
+    (cols as u64).saturating_mul(samples as u64).saturating_mul(size as u64)
 }
 
 /// Whether the tag of the predictor means anything for a codec.

@@ -128,7 +128,12 @@ impl CogRaster {
             match gdal.pool().run(read).await? {
                 Ok(tiff) => {
                     let Ok(content) = Arc::try_unwrap(content) else { return Ok(Err(gdal)) };
-                    return Ok(Self::with_structure(gdal, content, &tiff, blocks));
+                    let ours = Self::with_structure(gdal, content, &tiff, blocks);
+                    let codec = tiff.directories.first().and_then(layout::codec_beyond_gdal);
+                    return match (ours, codec) {
+                        (Err(gdal), Some(codec)) => Err(cannot_be_read(&gdal, codec)),
+                        (ours, _) => Ok(ours),
+                    };
                 }
                 Err(TiffError::Need(Need::Missing(range))) => bring(&gdal, &content, vec![range], &mut held).await?,
                 Err(TiffError::Need(Need::Beyond | Need::Failed(_)) | TiffError::Malformed(_)) => break,
@@ -246,6 +251,16 @@ impl Raster for CogRaster {
     fn is_remote(&self) -> bool {
         self.gdal.is_remote()
     }
+}
+
+/// What no reader can make cells of.
+fn cannot_be_read(gdal: &GdalRaster, codec: &str) -> RasterError {
+    let reason = format!(
+        "it is compressed with {codec}, which is read of TIFFs with plain cells alone: whole numbers of 8 to 64 bits, floats \
+         of 32 and 64, no CMYK, masks inside of the file, nodata values band by band, blocks of at most 64 MB; \
+         compress it with DEFLATE, for example"
+    );
+    RasterError::Open { origin: gdal.profile().origin.clone(), reason }
 }
 
 /// Whether an `f64` may not be the nodata value of a band: what is sparse could not be made of it.

@@ -11,7 +11,7 @@ use crate::raster::Sample;
 
 /// A cell as it is in the file: plain bytes, which codecs write in place.
 pub trait Cell: Sample + bytemuck::Pod {
-    /// The sum, around the end of its range.
+    /// The sum of whole numbers, around the end of their range; of floats that of their bits.
     fn add(self, other: Self) -> Self;
 
     /// The same with its bytes the other way round.
@@ -128,8 +128,10 @@ cell!(
     u16 u16::wrapping_add, u16::swap_bytes, 2; i16 i16::wrapping_add, i16::swap_bytes, 2;
     u32 u32::wrapping_add, u32::swap_bytes, 4; i32 i32::wrapping_add, i32::swap_bytes, 4;
     u64 u64::wrapping_add, u64::swap_bytes, 8; i64 i64::wrapping_add, i64::swap_bytes, 8;
-    f32 std::ops::Add::add, |cell: f32| f32::from_bits(cell.to_bits().swap_bytes()), 4;
-    f64 std::ops::Add::add, |cell: f64| f64::from_bits(cell.to_bits().swap_bytes()), 8
+    f32 |a: f32, b: f32| f32::from_bits(a.to_bits().wrapping_add(b.to_bits())),
+        |cell: f32| f32::from_bits(cell.to_bits().swap_bytes()), 4;
+    f64 |a: f64, b: f64| f64::from_bits(a.to_bits().wrapping_add(b.to_bits())),
+        |cell: f64| f64::from_bits(cell.to_bits().swap_bytes()), 8
 );
 
 #[cfg(test)]

@@ -192,22 +192,19 @@ impl WindowRead<'_> {
     fn decoded(
         &self, Picture { layout, fill, .. }: Picture<'_>, [plane, col, row]: [usize; 3], area: &Area,
     ) -> Result<Samples, Need> {
-        let index = layout.index(plane, col, row);
-        let number = |array: Array| match array.get(&self.source, layout.endian, index) {
+        let number = |array: Array, index| match array.get(&self.source, layout.endian, index) {
             Ok(number) => Ok(number),
             Err(TiffError::Need(need)) => Err(need),
             Err(TiffError::Malformed(reason)) => Err(Need::Failed(reason.to_owned())),
         };
-        match (number(layout.offsets)?, number(layout.counts)?) {
-            (offset, 0) if offset == 0 || !layout.cut_at_bottom => {
+        match layout.range([plane, col, row], number)? {
+            None => {
                 let fill = if layout.samples_per_block == 1 { &fill[plane..=plane] } else { fill };
                 Ok(decode::sparse(layout, row, fill))
             }
-            // A strip of no length is as long as its cells are, for GDAL. A block without a place is nothing at all.
-            (0, _) | (_, 0) => Err(Need::Failed("a block is nowhere, or of no length".to_owned())),
-            (offset, count) if offset.saturating_add(count) > self.source.size() => Err(Need::Beyond),
-            (offset, count) => {
-                let raw = self.source.bytes(offset..offset + count.min(layout.most_bytes_of(row)))?;
+            Some(range) if range.end > self.source.size() => Err(Need::Beyond),
+            Some(Range { start, end }) => {
+                let raw = self.source.bytes(start..end.min(start + layout.most_bytes_of(row)))?;
                 decoded(layout, row, &raw, area).map_err(|damaged| Need::Failed(damaged.to_string()))
             }
         }
@@ -217,10 +214,11 @@ impl WindowRead<'_> {
 /// An area of a block. Some writers give the last strip all of its rows, though the picture ends before.
 fn decoded(layout: &Layout, row: usize, raw: &[u8], area: &Area) -> Result<Samples, Damaged> {
     decode::area(layout, row, raw, area).or_else(|damaged| {
-        if layout.rows_of(row) == layout.block[1] {
+        if layout.is_in_pieces || layout.full_rows <= layout.rows_of(row) {
             return Err(damaged);
         }
-        decode::area(&Layout { cut_at_bottom: false, ..layout.clone() }, row, raw, area).map_err(|_| damaged)
+        let block = [layout.block[0], layout.full_rows];
+        decode::area(&Layout { cut_at_bottom: false, block, ..layout.clone() }, row, raw, area).map_err(|_| damaged)
     })
 }
 

@@ -9,7 +9,10 @@
 use super::blocks::Blocks;
 
 /// The tag of the codec.
-const COMPRESSION: u16 = 259;
+const COMPRESSION: u64 = 259;
+
+/// The tag of directories that belong to one. GDAL looks at those of the first one.
+const SUB_IFDS: u64 = 330;
 
 /// Codecs that GDAL has not got, by their numbers.
 const UNKNOWN: [(u64, &str); 2] = [(50000, "ZSTD"), (50001, "WebP")];
@@ -25,19 +28,14 @@ const MOST_ENTRIES: u64 = 1024;
 #[derive(Debug)]
 pub struct Disguise {
     size: u64,
-    progress: Progress,
+    /// None before the header was read, and of a file that is no TIFF.
+    form: Option<Form>,
+    /// Where directories are that nobody has looked into yet; none before the header was read.
+    ahead: Option<Vec<u64>>,
     directories: usize,
     patches: Vec<Patch>,
     codec: Option<&'static str>,
     largest_block_bytes: u64,
-}
-
-/// How far the directories have been followed.
-#[derive(Debug, Clone, Copy)]
-enum Progress {
-    Unread,
-    At(Form, u64),
-    Done,
 }
 
 /// How numbers are written.
@@ -61,31 +59,32 @@ impl<T: FnMut(u64, &mut [u8]) -> bool> Fetch for T {}
 impl Disguise {
     /// Of a file that nobody has looked into yet.
     pub fn new(size: u64) -> Self {
-        Self {
-            size,
-            progress: Progress::Unread,
-            directories: 0,
-            patches: Vec::new(),
-            codec: None,
-            largest_block_bytes: 0,
-        }
+        Self { size, form: None, ahead: None, directories: 0, patches: Vec::new(), codec: None, largest_block_bytes: 0 }
     }
 
     /// Gets to know all directories that begin before `end`, to which GDAL is about to read: only what it needs soon is
     /// fetched. Whether everything for it was there.
     pub fn follow(&mut self, end: u64, fetch: &mut impl Fetch) -> bool {
-        loop {
-            let next = match self.progress {
-                Progress::Done => return true,
-                Progress::At(_, at) if at >= end => return true,
-                Progress::Unread => self.header(fetch),
-                Progress::At(form, at) => self.directory(form, at, fetch),
-            };
-            match next {
-                Some(next) => self.progress = next,
-                None => return false,
-            }
+        self.follow_as_far_as_can_be(end, fetch).is_some()
+    }
+
+    /// `None` when bytes are missing.
+    fn follow_as_far_as_can_be(&mut self, end: u64, fetch: &mut impl Fetch) -> Option<()> {
+        if self.ahead.is_none() {
+            let first = self.header(fetch)?;
+            self.form = first.map(|(form, _)| form);
+            self.ahead = Some(first.map(|(_, first)| first).into_iter().collect());
         }
+        let Some(form) = self.form else { return Some(()) };
+        while let Some(at) = self.ahead.as_ref()?.iter().copied().find(|at| *at < end) {
+            let following = self.directory(form, at, fetch)?;
+            self.directories += 1;
+            let ahead = self.ahead.as_mut()?;
+            ahead.retain(|other| *other != at);
+            ahead.extend(following.into_iter().filter(|at| *at != 0));
+            ahead.truncate(MOST_DIRECTORIES.saturating_sub(self.directories));
+        }
+        Some(())
     }
 
     /// The codec that GDAL is not shown.
@@ -110,83 +109,79 @@ impl Disguise {
         }
     }
 
-    fn header(&self, fetch: &mut impl Fetch) -> Option<Progress> {
-        let Some(head) = self.fetched(0, 16.min(self.size), fetch)? else { return Some(Progress::Done) };
+    /// How numbers are written, and where the first directory is; none of what is no TIFF.
+    #[expect(clippy::option_option, reason = "as in `fetched`")]
+    fn header(&self, fetch: &mut impl Fetch) -> Option<Option<(Form, u64)>> {
+        let Some(head) = self.fetched(0, 16.min(self.size), fetch)? else { return Some(None) };
         let is_big_endian = head.starts_with(b"MM");
         let form = Form { is_big_endian, is_big_tiff: false };
         if !is_big_endian && !head.starts_with(b"II") {
-            return Some(Progress::Done);
+            return Some(None);
         }
         let number = |from: usize, to: usize| head.get(from..to).map(|bytes| form.number(bytes));
         Some(match (number(2, 4), number(4, 8), number(8, 16)) {
-            (Some(42), Some(first), _) => Progress::to(form, first),
-            (Some(43), _, Some(first)) => Progress::to(Form { is_big_tiff: true, ..form }, first),
-            _ => Progress::Done,
+            (Some(42), Some(first), _) => Some((form, first)),
+            (Some(43), _, Some(first)) => Some((Form { is_big_tiff: true, ..form }, first)),
+            _ => None,
         })
     }
 
-    fn directory(&mut self, form: Form, at: u64, fetch: &mut impl Fetch) -> Option<Progress> {
+    /// Looks into a directory; where others are that it names.
+    fn directory(&mut self, form: Form, at: u64, fetch: &mut impl Fetch) -> Option<Vec<u64>> {
         let (count_bytes, entry_bytes, offset_bytes) = if form.is_big_tiff { (8, 20, 8) } else { (2, 12, 4) };
-        self.directories += 1;
-        let Some(count) = self.fetched(at, count_bytes, fetch)? else { return Some(Progress::Done) };
+        let Some(count) = self.fetched(at, count_bytes, fetch)? else { return Some(Vec::new()) };
         let count = form.number(&count);
-        if count > MOST_ENTRIES || self.directories > MOST_DIRECTORIES {
-            return Some(Progress::Done);
+        if count > MOST_ENTRIES {
+            return Some(Vec::new());
         }
         let (first, length) = (at + count_bytes, count * entry_bytes);
-        let Some(table) = self.fetched(first, length + offset_bytes, fetch)? else { return Some(Progress::Done) };
+        let Some(table) = self.fetched(first, length + offset_bytes, fetch)? else { return Some(Vec::new()) };
         let (entries, next) = table.split_at(usize::try_from(length).unwrap_or(0));
         let entry_length = if form.is_big_tiff { 20 } else { 12 };
+        let mut following = vec![form.number(next)];
         let mut blocks = Blocks::default();
         for (place, entry) in (first..).step_by(entry_length).zip(entries.chunks_exact(entry_length)) {
-            self.entry(form, place, entry);
-            let tag = form.number(&entry[..2]);
-            if Blocks::is_about(tag)
-                && let Some(value) = self.first_value(form, entry, fetch)?
-            {
-                blocks.note(tag, value);
+            match form.number(&entry[..2]) {
+                SUB_IFDS if self.directories == 0 => {
+                    following.extend(self.values(form, entry, MOST_DIRECTORIES, fetch)?);
+                }
+                tag if Blocks::is_about(tag) => {
+                    if let [value] = self.values(form, entry, 1, fetch)?[..] {
+                        blocks.note(tag, value);
+                        self.hide(form, tag, place, entry, value);
+                    }
+                }
+                _ => {}
             }
         }
         self.largest_block_bytes = self.largest_block_bytes.max(blocks.bytes(self.size));
-        Some(Progress::to(form, form.number(next)))
+        Some(following)
     }
 
-    fn entry(&mut self, form: Form, at: u64, entry: &[u8]) {
-        let value_at = if form.is_big_tiff { 12 } else { 8 };
-        // Of one or two bytes, or four.
-        let length = match form.number(&entry[2..4]) {
-            3 => 2,
-            4 => 4,
-            _ => return,
-        };
-        let number = form.number(&entry[value_at..value_at + length]);
-        let unknown = UNKNOWN.iter().find(|(codec, _)| *codec == number);
-        if form.number(&entry[..2]) == u64::from(COMPRESSION)
-            && form.number(&entry[4..value_at]) == 1
-            && let Some((_, name)) = unknown
+    /// Hides the value of a tag where it is a codec that GDAL has not got.
+    fn hide(&mut self, form: Form, tag: u64, at: u64, entry: &[u8], value: u64) {
+        let unknown = UNKNOWN.iter().find(|(codec, _)| tag == COMPRESSION && *codec == value);
+        if let (Some((_, name)), Some(length)) = (unknown, form.length(entry))
+            && form.count(entry) == 1
         {
-            self.patches.push(Patch { offset: at + value_at as u64, bytes: form.bytes(DEFLATE, length) });
+            self.patches.push(Patch { offset: at + form.value_at() as u64, bytes: form.bytes(DEFLATE, length) });
             self.codec = Some(name);
         }
     }
 
-    /// The first number of an entry, wherever it is: as `fetched`.
-    #[expect(clippy::option_option, reason = "two ways of having nothing, told apart where they are asked for")]
-    fn first_value(&self, form: Form, entry: &[u8], fetch: &mut impl Fetch) -> Option<Option<u64>> {
-        let value_at = if form.is_big_tiff { 12 } else { 8 };
-        let length = match form.number(&entry[2..4]) {
-            3 => 2,
-            4 => 4,
-            16 => 8,
-            _ => return Some(None),
+    /// The first numbers of an entry, at most so many, wherever they are; none of another type. `None` when they are not
+    /// there yet.
+    fn values(&self, form: Form, entry: &[u8], most: usize, fetch: &mut impl Fetch) -> Option<Vec<u64>> {
+        let Some(length) = form.length(entry) else { return Some(Vec::new()) };
+        let count = usize::try_from(form.count(entry)).unwrap_or(usize::MAX).min(most);
+        let values = &entry[form.value_at()..];
+        let is_inside = form.count(entry).saturating_mul(length as u64) <= values.len() as u64;
+        let bytes = if is_inside {
+            values[..count * length].to_vec()
+        } else {
+            self.fetched(form.number(values), (count * length) as u64, fetch)?.unwrap_or_default()
         };
-        let values = &entry[value_at..];
-        let is_inside = form.number(&entry[4..value_at]).saturating_mul(length as u64) <= values.len() as u64;
-        if is_inside {
-            return Some(values.get(..length).map(|value| form.number(value)));
-        }
-        let there = self.fetched(form.number(values), length as u64, fetch)?;
-        Some(there.map(|value| form.number(&value)))
+        Some(bytes.chunks_exact(length).map(|value| form.number(value)).collect())
     }
 
     /// Bytes of the file: `None` when they are not there yet, none inside when the file ends before them.
@@ -200,20 +195,35 @@ impl Disguise {
     }
 }
 
-impl Progress {
-    fn to(form: Form, next: u64) -> Self {
-        if next == 0 { Self::Done } else { Self::At(form, next) }
-    }
-}
-
 impl Form {
     fn number(self, bytes: &[u8]) -> u64 {
         let fold = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
         if self.is_big_endian { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) }
     }
 
+    /// Bytes of a number of an entry, where it has whole ones.
+    fn length(self, entry: &[u8]) -> Option<usize> {
+        match self.number(&entry[2..4]) {
+            3 => Some(2),
+            // Numbers, and places of directories.
+            4 | 13 => Some(4),
+            16 | 18 => Some(8),
+            _ => None,
+        }
+    }
+
+    /// How many values an entry has.
+    fn count(self, entry: &[u8]) -> u64 {
+        self.number(&entry[4..self.value_at()])
+    }
+
+    /// Where in an entry its values are, or their place.
+    fn value_at(self) -> usize {
+        if self.is_big_tiff { 12 } else { 8 }
+    }
+
     fn bytes(self, number: u16, length: usize) -> Vec<u8> {
-        let mut bytes = u32::from(number).to_le_bytes()[..length].to_vec();
+        let mut bytes = u64::from(number).to_le_bytes()[..length].to_vec();
         if self.is_big_endian {
             bytes.reverse();
         }
@@ -293,6 +303,40 @@ mod tests {
     #[case::nothing(Vec::new())]
     fn what_gdal_knows_is_shown_as_it_is(#[case] file: Vec<u8>) {
         assert_eq!(seen(&file, 5), (file, None));
+    }
+
+    #[rstest]
+    fn directories_below_the_first_one_are_followed_and_only_those(
+        #[values(false, true)] is_big_endian: bool, #[values(1, 5, 4096)] piece: usize,
+    ) {
+        let form = Form { is_big_endian, is_big_tiff: false };
+        let below = |file: &mut Vec<u8>, directory: usize, places: &[u32]| {
+            // The width becomes a list of directories.
+            let number =
+                |bytes: &[u8]| if is_big_endian { bytes.iter().rev().copied().collect() } else { bytes.to_vec() };
+            let entry = [number(&330_u16.to_le_bytes()), number(&13_u16.to_le_bytes())].concat();
+            let list = file.len() as u32;
+            let at = directory + 2;
+            file[at..at + 4].copy_from_slice(&entry);
+            file[at + 4..at + 8].copy_from_slice(&number(&(places.len() as u32).to_le_bytes()));
+            file[at + 8..at + 12].copy_from_slice(&number(&list.to_le_bytes()));
+            for place in places {
+                file.extend(number(&place.to_le_bytes()));
+            }
+        };
+        let made = |codecs: [(u16, u16); 4]| {
+            let mut file = tiff(form, &codecs);
+            let directory = |index: usize| 8 + index * 30;
+            // The chain ends with the second one, and nothing follows the third.
+            for last in [1, 2] {
+                file[directory(last) + 26..directory(last) + 30].fill(0);
+            }
+            below(&mut file, directory(1), &[directory(3) as u32, 0]);
+            below(&mut file, directory(0), &[directory(2) as u32, 1 << 20, 0]);
+            file
+        };
+        let file = made([(3, 5), (3, 5), (3, 50001), (3, 50000)]);
+        assert_eq!(seen(&file, piece), (made([(3, 5), (3, 5), (3, 8), (3, 50000)]), Some("WebP")));
     }
 
     #[test]

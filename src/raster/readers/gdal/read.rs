@@ -29,8 +29,8 @@ pub fn window(
 /// What to do about a codec that GDAL has not got.
 fn not_decoded(codec: &str, reason: &str) -> String {
     format!(
-        "it holds data compressed with {codec}, which is read from plain TIFFs alone: not from .ovr and .msk files, warped \
-         by ground control points, or with unusual types; compress it with DEFLATE, for example ({reason})"
+        "it holds data compressed with {codec}, which is read from plain TIFFs alone: not from .ovr and .msk files, and not \
+         warped by ground control points; compress it with DEFLATE, for example ({reason})"
     )
 }
 

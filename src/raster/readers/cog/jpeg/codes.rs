@@ -294,7 +294,7 @@ impl<'a> Bits<'a> {
 
     /// Goes on behind a restart marker.
     pub fn restart(&mut self, number: usize) -> Result<(), Damaged> {
-        self.at = self.end()?;
+        self.at = self.end()?.ok_or_else(cut_off)?;
         while self.stream.get(self.at + 1) == Some(&MARK) {
             self.at += 1;
         }
@@ -306,14 +306,15 @@ impl<'a> Bits<'a> {
         Ok(())
     }
 
-    /// Where the marker is behind the data, of which nothing but the rest of a byte may be left.
-    pub fn end(&mut self) -> Result<usize, Damaged> {
+    /// Where the marker is behind the data, of which nothing but the rest of a byte may be left; none where the stream
+    /// ends without one.
+    pub fn end(&mut self) -> Result<Option<usize>, Damaged> {
         self.fill_slowly();
         if self.count >= 8 {
             return Err(damaged("it has more data than blocks"));
         }
         (self.buffer, self.count) = (0, 0);
-        if self.at < self.stream.len() { Ok(self.at) } else { Err(cut_off()) }
+        Ok((self.at < self.stream.len()).then_some(self.at))
     }
 }
 

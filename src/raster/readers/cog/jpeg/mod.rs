@@ -105,7 +105,8 @@ impl<'a> Walk<'a> {
     fn run(&mut self) -> Result<Frame, Damaged> {
         loop {
             match self.marker()? {
-                0xd8 => {}
+                // Of those without a segment; a restart may come before the end, where nothing starts again.
+                0x01 | 0xd0..=0xd8 => {}
                 0xd9 => break,
                 0xdb => self.read_steps()?,
                 0xc4 => self.read_codes()?,
@@ -245,7 +246,7 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Decodes blocks into cells; gives where the data ends, or nothing where no more is wanted.
+    /// Decodes blocks into cells; gives where the data ends, or nothing where no more is wanted or there.
     fn sequential(mut self, frame: &mut Frame, mut parts: Vec<Part<'_>>) -> Result<Option<usize>, Damaged> {
         let mut coefficients = Coefficients::default();
         let ([across, down], is_alone) = (frame.groups_of(&parts), parts.len() == 1);
@@ -264,7 +265,7 @@ impl Scan<'_> {
                 }
             }
         }
-        if wanted < down { Ok(None) } else { self.bits.end().map(Some) }
+        if wanted < down { Ok(None) } else { self.bits.end() }
     }
 
     /// Decodes what it has of the coefficients of blocks; gives where the data ends.
@@ -284,7 +285,7 @@ impl Scan<'_> {
                 }
             }
         }
-        self.bits.end()
+        self.bits.end()?.ok_or_else(cut_off)
     }
 
     /// Takes the restart that may come before a group of blocks; whether there was one.

@@ -58,6 +58,33 @@ fn data_that_ends_too_late_and_restarts_out_of_order_are_found() {
     assert!(decoded(&restarts, true).is_err());
 }
 
+/// As some encoders leave it: all cells are there.
+#[rstest]
+#[case::a_restart(&[0xff, 0xd3, 0xff, 0xd9])]
+#[case::bytes_to_fill_up(&[0xff, 0xff, 0xff, 0xd9])]
+#[case::a_marker_of_nothing(&[0xff, 0x01, 0xff, 0xd9])]
+#[case::nothing_at_all(&[])]
+fn the_end_may_be_another_one(#[case] end: &[u8]) {
+    let whole = stream("jpeg_420");
+    let other = [&whole[..whole.len() - END], end].concat();
+    assert!(decoded(&other, true).unwrap() == decoded(&whole, true).unwrap());
+}
+
+/// There may be more of the picture in a scan that is missing.
+#[test]
+fn a_progressive_picture_has_an_end() {
+    let file = fixture("../conformance/jpeg_420_progressive.tif");
+    let first = file.windows(3).position(|bytes| bytes == [0xff, 0xd8, 0xff]).unwrap();
+    let end = first + file[first..].windows(2).position(|bytes| bytes == [0xff, 0xd9]).unwrap();
+    let size = 32;
+    let decoded = |stream: &[u8]| {
+        let whole = Area { cols: 0..size, rows: 0..size };
+        decode(Shape { width: size, height: size, samples: 3 }, true, stream, &whole, &mut vec![0; size * size * 3])
+    };
+    assert_eq!(decoded(&file[first..end + END]), Ok(()));
+    assert!(decoded(&file[first..end]).is_err());
+}
+
 #[test]
 fn colours_that_are_no_chrominance_have_all_their_cells() {
     assert!(decoded(&stream("jpeg_420"), false).unwrap_err().to_string().contains("fewer cells"));
