@@ -12,14 +12,14 @@ CLOUDFRONT_GB = 0.085  # North America and Europe, the first 10 TB of a month
 FARGATE_VCPU_H, FARGATE_GB_H = 0.04048, 0.004445  # x86_64
 BALANCER_H, BALANCER_LCU_H = 0.0225, 0.008
 
-# Measured by measure.py with the binary of the x86_64 zip. Milliseconds as billed: of a tile (mean of the four layers),
-# of a million cells counted; and a tile's processor time.
+# Measured by measure.py with the binary of the x86_64 zip, medians of four runs. Milliseconds as billed: of a tile (mean
+# of the four layers), of a million cells counted; and a tile's processor time.
 MEASURED = {
-    512: {"tile_ms": 5.4, "million_cells_ms": 24},
-    1024: {"tile_ms": 2.4, "million_cells_ms": 11},
-    1769: {"tile_ms": 1.3, "million_cells_ms": 5.5},
+    512: {"tile_ms": 6.6, "million_cells_ms": 26},
+    1024: {"tile_ms": 2.9, "million_cells_ms": 14},
+    1769: {"tile_ms": 1.9, "million_cells_ms": 8.3},
 }
-TILE_CPU_MS = 1.3
+TILE_CPU_MS = 1.6
 TILE_KB = 43
 
 # Assumed: a read from S3 in the same region. It is waited for, so it is paid for. A tile takes one, and a header now and
