@@ -157,6 +157,36 @@ fn an_analysis_on_many_instances_is_that_of_one_process_to_the_last_byte(#[case]
     assert!(far.body == near(path, &world()), "{path}: another answer");
 }
 
+/// From one chunk to most cells that the demo has.
+#[test]
+#[expect(clippy::print_stdout, reason = "figures of docs/PERFORMANCE.md")]
+fn an_analysis_of_any_size_is_the_same_in_one_process_and_on_two_instances() {
+    const PATH: &str = "/layers/landcover/counts";
+    const ROUNDS: usize = 9;
+    let platforms = [Platform::start(), Platform::start()];
+    // Chunks as large as in one process by default.
+    let _near = platforms[0].instance("tiles", &[]);
+    let _far = platforms[1].instance("tiles", &[FAN_OUT[0], FAN_OUT[1], ("COGWHEEL_CHUNK_CELLS", "4194304")]);
+    let _chunks = chunks(&platforms[1], 2);
+    for (lon, lat) in [(2.5, 2.5), (25.0, 25.0), (50.0, 50.0), (170.0, 60.0)] {
+        let ring = [[-lon, -lat], [lon, -lat], [lon, lat], [-lon, lat], [-lon, -lat]];
+        let body = json!({ "type": "Polygon", "coordinates": [ring] }).to_string();
+        let expected = platforms[0].post(PATH, &body).ok();
+        let median = |platform: &Platform| {
+            let time = |_| {
+                let start = Instant::now();
+                assert!(platform.post(PATH, &body).ok().body == expected.body, "another answer");
+                start.elapsed()
+            };
+            let mut times: Vec<Duration> = (0..ROUNDS).map(time).collect();
+            times.sort_unstable();
+            times[ROUNDS / 2]
+        };
+        let [near, far] = platforms.each_ref().map(median);
+        println!("{}: {near:?} in the process, {far:?} fanned out", expected.json()["plan"]);
+    }
+}
+
 #[test]
 fn what_a_chunk_refuses_is_refused_as_here() {
     let platform = Platform::start();

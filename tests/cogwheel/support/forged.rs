@@ -156,6 +156,14 @@ pub fn ascii(tag: u16, text: &str) -> Tag {
     (tag, 2, text.bytes().chain([0]).map(u64::from).collect())
 }
 
+/// Bytes as a frame of ZSTD.
+pub fn zstd(bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; zstd_safe::compress_bound(bytes.len())];
+    let length = zstd_safe::compress(&mut out[..], bytes, zstd_safe::CLEVEL_DEFAULT).unwrap();
+    out.truncate(length);
+    out
+}
+
 /// Bytes as zlib writes them.
 pub fn deflated(bytes: &[u8]) -> Vec<u8> {
     let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());

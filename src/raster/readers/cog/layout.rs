@@ -3,14 +3,12 @@
 use std::ops::Range;
 
 use super::super::bytes::Need;
+use super::super::gdal;
 use super::super::tiff::{Array, Directory, Endian};
 use crate::raster::DataType;
 
-/// A larger block is left to GDAL, which has its own ways with strips.
+/// A larger block is left to GDAL, which has its own ways with strips, where it can decode it.
 const MOST_BLOCK_BYTES: u64 = 32 << 20;
-
-/// Unless it can't read them.
-const MOST_BLOCK_BYTES_BEYOND_GDAL: u64 = 64 << 20;
 
 /// Of a picture that is one strip as it is, so many bytes are a block.
 const PIECE_BYTES: u64 = 64 << 10;
@@ -30,6 +28,8 @@ pub struct Layout {
     pub samples_per_block: usize,
     pub cells: Cells,
     pub codec: Codec,
+    /// Whether the GDAL that is compiled in has not got the codec: nothing but this reader reads such blocks.
+    pub is_beyond_gdal: bool,
     pub predictor: Predictor,
     pub endian: Endian,
     pub offsets: Array,
@@ -80,14 +80,9 @@ impl Codec {
     pub fn is_from_top_to_bottom(&self) -> bool {
         matches!(self, Self::None | Self::Deflate | Self::Lzw | Self::Jpeg { .. })
     }
-
-    /// Whether the GDAL that is compiled in has not got it: nothing but this reader reads such blocks.
-    pub fn is_beyond_gdal(&self) -> bool {
-        matches!(self, Self::Zstd | Self::Webp | Self::Lerc(LercWrapping::Zstd))
-    }
 }
 
-/// The codec of a directory, where GDAL has not got it.
+/// The codec of a directory, where the GDAL that is compiled in has not got it.
 pub fn codec_beyond_gdal(directory: &Directory) -> Option<&'static str> {
     match (directory.compression, directory.lerc.get(1)) {
         (50000, _) => Some("ZSTD"),
@@ -143,9 +138,10 @@ impl Layout {
         let (width, height) = (size(directory.width)?, size(directory.height)?);
         let block = [size(directory.block[0])?, size(directory.block[1])?];
         let planes = if separate { samples } else { 1 };
-        let blocks = (width.div_ceil(block[0]) as u64).checked_mul(height.div_ceil(block[1]) as u64)?;
-        let blocks = blocks.checked_mul(planes as u64)?;
-        let most_bytes = if codec.is_beyond_gdal() { MOST_BLOCK_BYTES_BEYOND_GDAL } else { MOST_BLOCK_BYTES };
+        let across = width.div_ceil(block[0]);
+        let blocks = (across as u64).checked_mul(height.div_ceil(block[1]) as u64)?.checked_mul(planes as u64)?;
+        let is_beyond_gdal = codec_beyond_gdal(directory).is_some();
+        let most_bytes = if is_beyond_gdal { gdal::MOST_BLOCK_BYTES } else { MOST_BLOCK_BYTES };
         let row_bytes = row_cells_bytes(cells, block[0], samples_per_block);
         let fits = |rows: usize| row_bytes.saturating_mul(rows as u64) <= most_bytes;
         let is_in_pieces = directory.is_striped && codec == Codec::None && block[1] >= height;
@@ -158,11 +154,12 @@ impl Layout {
             width,
             height,
             block: [block[0], rows],
-            grid: [width.div_ceil(block[0]), height.div_ceil(rows)],
+            grid: [across, height.div_ceil(rows)],
             samples,
             samples_per_block,
             cells,
             codec,
+            is_beyond_gdal,
             predictor,
             endian,
             offsets: directory.offsets,

@@ -24,7 +24,7 @@ use layout::Layout;
 use read::{Outcome, WindowRead};
 
 use super::bytes::{Available, Content, Need};
-use super::gdal::GdalRaster;
+use super::gdal::{GdalRaster, MOST_BLOCK_BYTES};
 use super::tiff::{Directory, Tiff, TiffError};
 use crate::raster::{
     Band, BandMask, DataType, Future, Pixels, Profile, Raster, RasterError, ReadRequest, Samples, Window,
@@ -109,7 +109,7 @@ impl Level {
     /// Whether GDAL can't make cells of its blocks.
     fn is_beyond_gdal(&self) -> bool {
         let mask = self.mask.iter().map(|(layout, _)| layout);
-        mask.chain([&self.pixels]).any(|layout| layout.codec.is_beyond_gdal())
+        mask.chain([&self.pixels]).any(|layout| layout.is_beyond_gdal)
     }
 }
 
@@ -257,8 +257,9 @@ impl Raster for CogRaster {
 fn cannot_be_read(gdal: &GdalRaster, codec: &str) -> RasterError {
     let reason = format!(
         "it is compressed with {codec}, which is read of TIFFs with plain cells alone: whole numbers of 8 to 64 bits, floats \
-         of 32 and 64, no CMYK, masks inside of the file, nodata values band by band, blocks of at most 64 MB; \
-         compress it with DEFLATE, for example"
+         of 32 and 64, no CMYK, masks inside of the file, nodata values band by band, blocks of at most {} MB; \
+         compress it with DEFLATE, for example",
+        MOST_BLOCK_BYTES >> 20
     );
     RasterError::Open { origin: gdal.profile().origin.clone(), reason }
 }

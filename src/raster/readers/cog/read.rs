@@ -214,7 +214,7 @@ impl WindowRead<'_> {
 /// An area of a block. Some writers give the last strip all of its rows, though the picture ends before.
 fn decoded(layout: &Layout, row: usize, raw: &[u8], area: &Area) -> Result<Samples, Damaged> {
     decode::area(layout, row, raw, area).or_else(|damaged| {
-        if layout.is_in_pieces || layout.full_rows <= layout.rows_of(row) {
+        if layout.full_rows <= layout.rows_of(row) {
             return Err(damaged);
         }
         let block = [layout.block[0], layout.full_rows];

@@ -28,10 +28,8 @@ const MOST_ENTRIES: u64 = 1024;
 #[derive(Debug)]
 pub struct Disguise {
     size: u64,
-    /// None before the header was read, and of a file that is no TIFF.
-    form: Option<Form>,
-    /// Where directories are that nobody has looked into yet; none before the header was read.
-    ahead: Option<Vec<u64>>,
+    /// How numbers are written, and where directories are that nobody has looked into yet; none before the header was read.
+    ahead: Option<(Form, Vec<u64>)>,
     directories: usize,
     patches: Vec<Patch>,
     codec: Option<&'static str>,
@@ -59,32 +57,26 @@ impl<T: FnMut(u64, &mut [u8]) -> bool> Fetch for T {}
 impl Disguise {
     /// Of a file that nobody has looked into yet.
     pub fn new(size: u64) -> Self {
-        Self { size, form: None, ahead: None, directories: 0, patches: Vec::new(), codec: None, largest_block_bytes: 0 }
+        Self { size, ahead: None, directories: 0, patches: Vec::new(), codec: None, largest_block_bytes: 0 }
     }
 
     /// Gets to know all directories that begin before `end`, to which GDAL is about to read: only what it needs soon is
     /// fetched. Whether everything for it was there.
     pub fn follow(&mut self, end: u64, fetch: &mut impl Fetch) -> bool {
-        self.follow_as_far_as_can_be(end, fetch).is_some()
-    }
-
-    /// `None` when bytes are missing.
-    fn follow_as_far_as_can_be(&mut self, end: u64, fetch: &mut impl Fetch) -> Option<()> {
-        if self.ahead.is_none() {
-            let first = self.header(fetch)?;
-            self.form = first.map(|(form, _)| form);
-            self.ahead = Some(first.map(|(_, first)| first).into_iter().collect());
-        }
-        let Some(form) = self.form else { return Some(()) };
-        while let Some(at) = self.ahead.as_ref()?.iter().copied().find(|at| *at < end) {
-            let following = self.directory(form, at, fetch)?;
+        let Some((form, mut ahead)) = self.ahead.take().or_else(|| self.header(fetch)) else { return false };
+        let mut is_all_there = true;
+        while let Some(at) = ahead.iter().copied().find(|at| *at < end) {
+            let Some(following) = self.directory(form, at, fetch) else {
+                is_all_there = false;
+                break;
+            };
             self.directories += 1;
-            let ahead = self.ahead.as_mut()?;
             ahead.retain(|other| *other != at);
             ahead.extend(following.into_iter().filter(|at| *at != 0));
             ahead.truncate(MOST_DIRECTORIES.saturating_sub(self.directories));
         }
-        Some(())
+        self.ahead = Some((form, ahead));
+        is_all_there
     }
 
     /// The codec that GDAL is not shown.
@@ -109,20 +101,18 @@ impl Disguise {
         }
     }
 
-    /// How numbers are written, and where the first directory is; none of what is no TIFF.
-    #[expect(clippy::option_option, reason = "as in `fetched`")]
-    fn header(&self, fetch: &mut impl Fetch) -> Option<Option<(Form, u64)>> {
-        let Some(head) = self.fetched(0, 16.min(self.size), fetch)? else { return Some(None) };
-        let is_big_endian = head.starts_with(b"MM");
-        let form = Form { is_big_endian, is_big_tiff: false };
-        if !is_big_endian && !head.starts_with(b"II") {
-            return Some(None);
+    /// How numbers are written, and where the first directory is; nowhere in what is no TIFF.
+    fn header(&self, fetch: &mut impl Fetch) -> Option<(Form, Vec<u64>)> {
+        let head = self.fetched(0, 16.min(self.size), fetch)?.unwrap_or_default();
+        let form = Form { is_big_endian: head.starts_with(b"MM"), is_big_tiff: false };
+        if !form.is_big_endian && !head.starts_with(b"II") {
+            return Some((form, Vec::new()));
         }
         let number = |from: usize, to: usize| head.get(from..to).map(|bytes| form.number(bytes));
         Some(match (number(2, 4), number(4, 8), number(8, 16)) {
-            (Some(42), Some(first), _) => Some((form, first)),
-            (Some(43), _, Some(first)) => Some((Form { is_big_tiff: true, ..form }, first)),
-            _ => None,
+            (Some(42), Some(first), _) => (form, vec![first]),
+            (Some(43), _, Some(first)) => (Form { is_big_tiff: true, ..form }, vec![first]),
+            _ => (form, Vec::new()),
         })
     }
 

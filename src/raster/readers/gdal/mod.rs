@@ -20,6 +20,7 @@ mod vsi;
 
 use std::sync::{Arc, Once};
 
+pub(super) use blocks::MOST_BLOCK_BYTES;
 use bytes::Bytes;
 use coverage::Coverage;
 use dataset::Opened;
