@@ -68,9 +68,11 @@ proptest! {
         }
         let mut expected = vec![0; data.len() + 1000];
         match Decompressor::new().deflate_decompress(&raw[deflated.clone()], &mut expected) {
+            // Nothing comes before the end of an empty one, which is not looked at here.
+            Ok(0) => {}
             Ok(length) => {
                 // The stream may end earlier now, and have its checksum elsewhere: so up to its last byte.
-                let mut found = vec![0; length.saturating_sub(1)];
+                let mut found = vec![0; length - 1];
                 match zlib_beginning(&raw, &mut found) {
                     Ok(written) => {
                         prop_assert_eq!(written, found.len());
