@@ -1,25 +1,21 @@
 //! A store that fails, at every step of a read: there comes the right tile, or an error that nobody keeps. A wrong
 //! tile never comes, nor an empty one, and once the store is well again all is well.
 
+mod crowds;
+mod replaced;
+
 use std::collections::{BTreeMap, HashSet};
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use rstest::rstest;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::server::{Server, layer, request};
 use crate::support::geo::{ALIGNED_CELL_M, ALIGNED_CORNER};
 use crate::support::made::{Folder, Tiff};
-use crate::support::served::{Background, Seen};
 use crate::support::web::{Fault, Web};
-use crate::support::{Answer, Maps, Setup, fixtures};
+use crate::support::{Answer, Maps, Setup};
 
 /// Columns and rows of a source, in blocks that are pages of the storage's cache. It has more bytes than its header.
 const SIDE: usize = 512;
@@ -40,13 +36,6 @@ const IMPATIENCE: Duration = Duration::from_secs(2);
 
 /// What a busy machine may add to a time limit.
 const LATENESS: Duration = Duration::from_secs(4);
-
-/// Two hundred reads of one block each: what a server takes that does nothing, and 16 reads.
-const SLOW_MB: u64 = 100;
-
-/// Reads of many parts: 50 MB for the process, 48 for decoded blocks, 32 for bytes of objects and twice that for those
-/// under way, 80 for renders of remote layers and 32 for those of others.
-const MANY_PARTS_MB: u64 = 300;
 
 /// Cases that run at once: they mostly wait.
 const CASES_AT_ONCE: usize = 24;
@@ -125,6 +114,11 @@ fn judge(answer: &Answer, right: &Bytes) -> Result<u16, String> {
         status @ (403 | 502 | 503) => Ok(status),
         status => Err(format!("{status}: {}", String::from_utf8_lossy(&answer.body))),
     }
+}
+
+/// Whether a range begins the file.
+fn is_header(range: &str) -> bool {
+    range.starts_with("bytes=0-")
 }
 
 /// Does something for each case, several at once; the cases that went wrong.
@@ -258,147 +252,6 @@ fn an_answer_that_stands_still_is_asked_for_again() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A wide raster, of which one tile needs several ranges that are far apart, in two versions.
-struct Changing {
-    folder: Folder,
-    /// A tile of each version.
-    right: [Bytes; 2],
-}
-
-/// A tile at its right edge, and one at its left.
-const WIDE: [&str; 2] = ["10/547/360", "10/540/360"];
-
-impl Changing {
-    /// The second version has as many bytes as the first, or fewer.
-    fn new(same_size: bool) -> Self {
-        let folder = Folder::new();
-        for version in 0..2 {
-            let options: &[&str] = match (version, same_size) {
-                (1, false) => &["COMPRESS=DEFLATE", "BLOCKXSIZE=64", "BLOCKYSIZE=64"],
-                _ => &["COMPRESS=NONE", "BLOCKXSIZE=64", "BLOCKYSIZE=64"],
-            };
-            let path = folder.path(&format!("{version}.tif"));
-            let tiff = Tiff { options, ..Tiff::new(&path, [2048, 512], "EPSG:3857", ALIGNED_CORNER, ALIGNED_CELL_M) };
-            tiff.write(|x, y| ((version * 101 + x * 3 + y * 7 + x * y % 61) % 255 + 1) as u8);
-        }
-        let right = [0, 1].map(|version| tile(&Maps::of(&folder.path(&format!("{version}.tif"))), WIDE[0]).ok());
-        assert_ne!(right[0], right[1]);
-        put(&folder.path(""), 0, 0);
-        Self { folder, right }
-    }
-}
-
-/// Puts a version in the place of `it.tif`, at once; its date is so many seconds from now, as no clock is so fine.
-fn put(folder: &str, version: usize, seconds: u64) {
-    let new = format!("{folder}/new-{seconds}");
-    std::fs::copy(format!("{folder}/{version}.tif"), &new).unwrap();
-    let date = SystemTime::now() + Duration::from_secs(seconds);
-    OpenOptions::new().write(true).open(&new).unwrap().set_modified(date).unwrap();
-    std::fs::rename(new, format!("{folder}/it.tif")).unwrap();
-}
-
-/// Whether a range begins the file.
-fn is_header(range: &str) -> bool {
-    range.starts_with("bytes=0-")
-}
-
-fn is_for_blocks(seen: &Seen) -> bool {
-    !is_header(seen.range())
-}
-
-#[rstest]
-fn a_file_that_is_replaced_while_it_is_read_is_read_anew(
-    #[values(Fault::None, Fault::NoETag, Fault::WeakETag)] tag: Fault, #[values(0, 1, 2, 3)] blocks_before: usize,
-    #[values(true, false)] same_size: bool,
-) {
-    let changing = Changing::new(same_size);
-    let web = Web::start(changing.folder.path(""));
-    let (folder, asked, all) = (changing.folder.path(""), AtomicUsize::new(0), tag.clone());
-    web.misbehave(move |seen, _| {
-        if is_for_blocks(seen) && asked.fetch_add(1, Ordering::Relaxed) == blocks_before {
-            put(&folder, 1, 100);
-        }
-        all.clone()
-    });
-    let maps = maps(&web, "it.tif", PATIENCE);
-    let answer = tile(&maps, WIDE[0]);
-    assert_eq!(judge(&answer, &changing.right[1]), Ok(200), "the whole tile is of the new version");
-    let headers = web.requests().iter().filter(|seen| !is_for_blocks(seen)).count();
-    assert_eq!(headers, 2, "it starts again once");
-    web.misbehave(move |_, _| tag.clone());
-    assert_eq!(judge(&tile(&maps, WIDE[0]), &changing.right[1]), Ok(200));
-}
-
-#[rstest]
-fn a_file_that_is_replaced_between_two_tiles_is_read_anew(
-    #[values(Fault::None, Fault::NoETag, Fault::WeakETag)] tag: Fault,
-) {
-    let changing = Changing::new(true);
-    let web = Web::start(changing.folder.path(""));
-    web.misbehave(move |_, _| tag.clone());
-    let maps = maps(&web, "it.tif", PATIENCE);
-    let first = tile(&maps, WIDE[0]);
-    assert_eq!(judge(&first, &changing.right[0]), Ok(200));
-    put(&changing.folder.path(""), 1, 100);
-    // what is needed of it is not in the cache
-    let other = tile(&Maps::of(&changing.folder.path("1.tif")), WIDE[1]).ok();
-    assert_eq!(judge(&tile(&maps, WIDE[1]), &other), Ok(200));
-    let again = tile(&maps, WIDE[0]);
-    assert_eq!(judge(&again, &changing.right[1]), Ok(200), "from now on all is new");
-    assert_ne!(first.header("etag"), again.header("etag"));
-}
-
-#[rstest]
-fn a_file_that_keeps_changing_is_a_502(#[values(true, false)] really: bool) {
-    let changing = Changing::new(true);
-    let web = Web::start(changing.folder.path(""));
-    let (path, changes) = (changing.folder.path("it.tif"), AtomicUsize::new(0));
-    web.misbehave(move |seen, number| match (really, is_for_blocks(seen)) {
-        (true, true) => {
-            // behind the raster, where nobody looks
-            let change = changes.fetch_add(1, Ordering::Relaxed).to_string();
-            OpenOptions::new().append(true).open(&path).unwrap().write_all(change.as_bytes()).unwrap();
-            Fault::None
-        }
-        (true, false) => Fault::None,
-        (false, _) => Fault::ETag(format!("\"{number}\"")),
-    });
-    let maps = maps(&web, "it.tif", PATIENCE);
-    for round in 1..4 {
-        let answer = tile(&maps, WIDE[0]);
-        assert_eq!(judge(&answer, &changing.right[0]), Ok(502));
-        assert!(answer.detail().contains("keeps changing"), "{}", answer.detail());
-        let headers = web.requests().iter().filter(|seen| !is_for_blocks(seen)).count();
-        assert_eq!(headers, 1 + round, "it starts again once, and the next one from there");
-    }
-    web.misbehave(|_, _| Fault::None);
-    assert_eq!(judge(&tile(&maps, WIDE[0]), &changing.right[0]), Ok(200));
-}
-
-#[rstest]
-fn a_mosaic_shows_no_source_in_two_versions(#[values("a.tif", "b.tif", "c.tif")] name: &str) {
-    let example = Example::new();
-    let web = Web::start(example.folder.path(""));
-    let place = places().find(|(other, _)| *other == name).unwrap().1;
-    raster(&example.folder, "new.tif", 1, place);
-    let (folder, path) = (example.folder.path(""), format!("/{name}"));
-    web.misbehave(move |seen, _| {
-        if seen.path == path && is_for_blocks(seen) {
-            // it may be asked again, when there is nothing left to move
-            let _ = std::fs::rename(format!("{folder}/new.tif"), format!("{folder}{path}"));
-        }
-        Fault::None
-    });
-    let maps = maps(&web, "mosaic.vrt", PATIENCE);
-    let answers = TILES.map(|one| tile(&maps, one));
-    let local = Maps::of(&example.folder.path("mosaic.vrt"));
-    for ((answer, one), old) in answers.iter().zip(TILES).zip(&example.right) {
-        let right = tile(&local, one).ok();
-        assert_ne!(right, old, "it shows the new source");
-        assert_eq!(judge(answer, &right), Ok(200), "{one}");
-    }
-}
-
 /// The fixed start of all that is random here.
 const SEED: u64 = 0x0063_6f67_7768_6565;
 
@@ -479,183 +332,4 @@ fn ten_thousand_requests_under_random_faults_give_right_tiles_or_errors() {
     for (path, right) in paths.iter().zip(&right) {
         assert_eq!(judge(&maps.get(path), right), Ok(200), "{path}, afterwards");
     }
-}
-
-/// The real binary with a layer of a web server, `it`, and one of a file, `local`.
-fn server(url: &str, settings: &[(&str, &str)]) -> Server {
-    let (local, fixtures) = (layer("local", "rgb_smooth_3857.tif", ""), fixtures().display().to_string());
-    let config = format!("[storage]\nallow = ['{url}', '{fixtures}']\n{local}[layers.it]\nsource = '{url}large.tif'\n");
-    let settings: Vec<(&str, &str)> =
-        [("COGWHEEL_LOG", "off"), ("COGWHEEL_THREADS", "2")].iter().chain(settings).copied().collect();
-    Server::with(&config, &settings)
-}
-
-/// Writes `large.tif` without overviews, on the tile grid.
-fn large(folder: &Folder, side: usize, compression: &str) {
-    let options = &[compression, "BLOCKXSIZE=256", "BLOCKYSIZE=256"];
-    let path = folder.path("large.tif");
-    let tiff = Tiff { options, ..Tiff::new(&path, [side; 2], "EPSG:3857", ALIGNED_CORNER, ALIGNED_CELL_M) };
-    tiff.write(|x, y| if (x * 79 + y * 23) % 13 == 0 { ((x * 31 + y * 17) % 251) as u8 } else { 7 });
-}
-
-/// A tile of one block of it.
-fn block(index: usize) -> String {
-    format!("/tiles/it/10/{}/{}.png?resampling=nearest", 540 + index % 16, 360 + index / 16)
-}
-
-/// Passes on what a server answers, in pieces with pauses between them.
-fn drip(to: SocketAddr) -> (Background, SocketAddr) {
-    async fn pass_on(mut client: TcpStream, to: SocketAddr) -> io::Result<()> {
-        let mut server = TcpStream::connect(to).await?;
-        let ((mut asked, mut back), (mut answered, mut on)) = (client.split(), server.split());
-        let slowly = async {
-            let mut piece = [0; 8192];
-            loop {
-                let length = answered.read(&mut piece).await?;
-                if length == 0 {
-                    return Ok(());
-                }
-                back.write_all(&piece[..length]).await?;
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        tokio::select! {
-            result = tokio::io::copy(&mut asked, &mut on) => result.map(drop),
-            result = slowly => result,
-        }
-    }
-    Background::serve(move |listener| async move {
-        while let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(pass_on(client, to));
-        }
-    })
-}
-
-/// What the process has held at most, in megabytes.
-#[cfg(target_os = "linux")]
-fn peak_mb(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.0.id())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
-}
-
-/// Has two hundred clients ask at once, and looks after everybody else meanwhile: the clients' statuses, and the longest
-/// that anybody else had to wait.
-fn crowd(server: &Server, path: impl Fn(usize) -> String + Sync) -> (BTreeMap<u16, usize>, Duration) {
-    std::thread::scope(|scope| {
-        let path = &path;
-        let clients: Vec<_> = (0..200).map(|index| scope.spawn(move || server.get(&path(index)).status)).collect();
-        std::thread::sleep(Duration::from_millis(300));
-        let mut longest = Duration::ZERO;
-        for index in 0..20 {
-            for path in ["/healthz".to_owned(), format!("/tiles/local/13/{}/2949.png", 4322 + index % 4)] {
-                let start = Instant::now();
-                server.get(&path).ok();
-                longest = longest.max(start.elapsed());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let mut statuses = BTreeMap::new();
-        for client in clients {
-            *statuses.entry(client.join().unwrap()).or_default() += 1;
-        }
-        (statuses, longest)
-    })
-}
-
-/// How a store is slow.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Slow {
-    Late,
-    Drips,
-    Silent,
-}
-
-#[rstest]
-#[case(Slow::Late, 200)]
-#[case(Slow::Drips, 200)]
-#[case(Slow::Silent, 503)]
-#[cfg(target_os = "linux")]
-fn two_hundred_slow_reads_take_little_memory_and_keep_nobody_else_waiting(#[case] slow: Slow, #[case] status: u16) {
-    let folder = Folder::new();
-    large(&folder, 4096, "COMPRESS=NONE");
-    let web = Web::start(folder.path(""));
-    let (_background, dripping) = drip(web.address());
-    let url = if slow == Slow::Drips { format!("http://{dripping}/") } else { web.url("") };
-    let server = server(&url, &[("COGWHEEL_REQUEST_TIMEOUT_S", if slow == Slow::Silent { "4" } else { "60" })]);
-    server.get("/layers/it").ok();
-    web.misbehave(move |_, _| match slow {
-        Slow::Late => Fault::Delay(Duration::from_secs(1)),
-        Slow::Drips => Fault::None,
-        Slow::Silent => Fault::Stall,
-    });
-    let (statuses, longest) = crowd(&server, block);
-    assert_eq!(statuses, [(status, 200)].into());
-    assert!(longest < LATENESS, "{longest:?}");
-    assert!(peak_mb(&server) < SLOW_MB, "{} MB", peak_mb(&server));
-    web.misbehave(|_, _| Fault::None);
-    server.get(&block(255)).ok();
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn two_hundred_slow_reads_of_many_parts_neither_wait_for_each_other_nor_take_too_much_memory() {
-    let folder = Folder::new();
-    large(&folder, 8192, "COMPRESS=DEFLATE");
-    let web = Web::start(folder.path(""));
-    let server = server(&web.url(""), &[("COGWHEEL_REQUEST_TIMEOUT_S", "40")]);
-    server.get("/layers/it").ok();
-    web.misbehave(|_, _| Fault::Delay(Duration::from_secs(1)));
-    // all of it, 64 MB of cells: 16 parts
-    let (statuses, longest) = crowd(&server, |_| "/tiles/it/5/17/11.png".to_owned());
-    assert_eq!(statuses, [(200, 200)].into());
-    assert!(longest < 2 * LATENESS, "{longest:?}: the workers have other things to do");
-    assert!(peak_mb(&server) < MANY_PARTS_MB, "{} MB", peak_mb(&server));
-}
-
-#[test]
-fn requests_for_the_same_tile_ask_the_store_once() {
-    let example = Example::new();
-    let web = Web::start(example.folder.path(""));
-    let maps = maps(&web, "mosaic.vrt", PATIENCE);
-    web.misbehave(|_, _| Fault::Delay(Duration::from_millis(150)));
-    for (one, right) in TILES.iter().zip(&example.right) {
-        let statuses: Vec<_> = std::thread::scope(|scope| {
-            let clients: Vec<_> = (0..50).map(|_| scope.spawn(|| judge(&tile(&maps, one), right))).collect();
-            clients.into_iter().map(|client| client.join().unwrap()).collect()
-        });
-        assert!(statuses.iter().all(|status| *status == Ok(200)), "{one}: {statuses:?}");
-    }
-    assert_eq!(web.requests().len(), example.steps, "as many as for one client");
-}
-
-#[rstest]
-fn a_client_that_gives_up_leaves_the_others_their_bytes(#[values(true, false)] opening: bool) {
-    let folder = Folder::new();
-    large(&folder, 4096, "COMPRESS=NONE");
-    let web = Web::start(folder.path(""));
-    // the server itself opens the layer at start, in vain where a client is to do it
-    web.misbehave(move |_, _| if opening { Fault::Status(404) } else { Fault::None });
-    let server = server(&web.url(""), &[]);
-    assert_eq!(server.get("/layers/it").status, if opening { 502 } else { 200 });
-    while opening && web.requests().iter().filter(|seen| seen.end.is_some()).count() < 2 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    web.forget();
-    web.misbehave(|_, _| Fault::Delay(Duration::from_millis(700)));
-    let mut first = server.connect().unwrap();
-    first.write_all(&request("GET", &block(100), &[])).unwrap();
-    let bodies: Vec<_> = std::thread::scope(|scope| {
-        std::thread::sleep(Duration::from_millis(200));
-        let clients: Vec<_> = (0..20).map(|_| scope.spawn(|| server.get(&block(100)).ok().body)).collect();
-        std::thread::sleep(Duration::from_millis(200));
-        drop(first);
-        clients.into_iter().map(|client| client.join().unwrap()).collect()
-    });
-    let right = Maps::of(&folder.path("large.tif")).get(&block(100)).ok();
-    assert!(bodies.iter().all(|body| *body == right));
-    let requests = web.requests();
-    let asked: Vec<&str> = requests.iter().map(Seen::range).collect();
-    assert!(asked.len() > 1 && asked[..2].iter().all(|range| is_header(range) == opening), "it gave up: {asked:?}");
-    assert!(asked.len() < 8, "and the others did not ask each for themselves: {asked:?}");
 }
