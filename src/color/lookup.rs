@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ramp::Ramp;
+use super::ramp::{Ramp, count_up_to};
 use super::rgba::{Rgba, TRANSPARENT};
 use super::{Colormap, Interval};
 
@@ -119,16 +119,4 @@ pub(super) fn in_lut(colors: &[Rgba; 256], value: f64) -> Option<Rgba> {
 pub(super) fn as_class(value: f64) -> Option<i64> {
     let class = value as i64;
     (class as f64 == value).then_some(class)
-}
-
-/// How many of the ascending numbers are not above the value.
-#[inline]
-pub(super) fn count_up_to(ascending: &[f64], value: f64) -> usize {
-    /// Up to here counting all of them, without branches, is faster than a binary search.
-    const FEW: usize = 16;
-    if ascending.len() <= FEW {
-        ascending.iter().map(|number| usize::from(*number <= value)).sum()
-    } else {
-        ascending.partition_point(|number| *number <= value)
-    }
 }

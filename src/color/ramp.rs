@@ -1,7 +1,6 @@
 //! The arithmetic of linear ramps, shared by single look-ups and prepared ones.
 
 use super::Stop;
-use super::lookup::count_up_to;
 use super::rgba::{Rgba, TRANSPARENT};
 
 /// A ramp prepared for many look-ups.
@@ -74,5 +73,17 @@ impl Segment {
             *part = ((low + difference * share + ROUND).to_bits() >> 32) as u8;
         }
         color
+    }
+}
+
+/// How many of the ascending numbers are not above the value.
+#[inline]
+pub(super) fn count_up_to(ascending: &[f64], value: f64) -> usize {
+    /// Up to here counting all of them, without branches, is faster than a binary search.
+    const FEW: usize = 16;
+    if ascending.len() <= FEW {
+        ascending.iter().map(|number| usize::from(*number <= value)).sum()
+    } else {
+        ascending.partition_point(|number| *number <= value)
     }
 }

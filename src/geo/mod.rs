@@ -45,3 +45,10 @@ pub fn lon_lat_to_mercator(lon: f64, lat: f64) -> (f64, f64) {
 pub fn wrap_longitude(lon: f64) -> f64 {
     if (-180.0..=180.0).contains(&lon) { lon } else { (lon + 180.0).rem_euclid(360.0) - 180.0 }
 }
+
+/// A coordinate moved by whole turns of the world to within half a turn of `middle`: `-half <= x - middle < half`.
+#[must_use]
+pub fn around(x: f64, middle: f64, period: f64) -> f64 {
+    let first = middle - period / 2.0;
+    if (first..first + period).contains(&x) { x } else { first + (x - first).rem_euclid(period) }
+}

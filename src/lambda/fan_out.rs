@@ -18,8 +18,8 @@ use tokio::sync::OnceCell;
 
 use crate::cpu::CpuPool;
 use crate::zonal::ZonalError;
-use crate::zonal::chunk::ChunkRequest;
 use crate::zonal::reduce::Partial;
+use crate::zonal::request::ChunkRequest;
 use crate::zonal::runner::ChunkRunner;
 use crate::zonal::travel::Envelope;
 

@@ -11,7 +11,8 @@ use crate::each_samples;
 use crate::encode::{self, TileFormat};
 use crate::geo::TileId;
 use crate::raster::{Mask, MaskKind, Pixels, Sample, Samples};
-use crate::zonal::overlay::{Overlay, Scores};
+use crate::zonal::overlay::Overlay;
+use crate::zonal::scores::Scores;
 
 /// How scores are shown.
 #[derive(Debug, Clone)]

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use super::RenderError;
 use crate::catalog::OpenLayer;
 use crate::cpu::CpuPool;
-use crate::geo::Crs;
 use crate::geo::crs::CrsKind;
+use crate::geo::{Crs, around};
 use crate::raster::{Decimation, Profile, ReadRequest, Window, cell_at};
-use crate::warp::around;
 
 /// One value a data band; `None` where there is no data.
 pub type PointValues = Vec<Option<f64>>;

@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use super::mapping::Projector;
+use super::BLOCK_PX;
 use super::phases::{Near, Origin, steps_of};
-use super::plan::BLOCK_PX;
+use super::projector::Projector;
 use crate::geo::{CrsError, OutputGrid, mercator_x_to_lon, mercator_y_to_lat};
 use crate::raster::LonLatBounds;
 

@@ -13,6 +13,7 @@ mod nearest;
 mod per_pixel;
 mod phases;
 mod plan;
+mod projector;
 mod separable;
 mod sums;
 mod target;
@@ -20,14 +21,16 @@ mod target;
 use std::fmt;
 use std::str::FromStr;
 
-pub use mapping::around;
-pub use plan::{BLOCK_PX, BlockPlan, Part, Rect, SourceWindow, blocks};
+pub use plan::{BlockPlan, Part, Rect, SourceWindow, blocks};
 pub use target::Target;
 
 use mapping::Mapping;
 
 use crate::each_samples;
 use crate::raster::{Decimation, Pixels};
+
+/// Pixels along a side of a block.
+pub const BLOCK_PX: usize = 256;
 
 /// How pixels are made from source pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -1,12 +1,10 @@
 //! What a block reads: which level, and which window of it for which part of the block.
 
-use super::mapping::{Axis, Mapping, Projector, wraps};
-use super::{KernelChoice, Resampling, kernel, phases};
+use super::mapping::Mapping;
+use super::projector::{Axis, Projector, wraps};
+use super::{BLOCK_PX, KernelChoice, Resampling, kernel, phases};
 use crate::geo::{CrsError, OutputGrid};
 use crate::raster::{LEVEL_TOLERANCE, Level, Profile, power_of_two_up_to};
-
-/// Pixels along a side of a block.
-pub const BLOCK_PX: usize = 256;
 
 /// The most bytes that one read may ask of a reader; a block that needs more is warped in parts.
 const READ_LIMIT_BYTES: usize = 4 << 20;

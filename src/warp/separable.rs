@@ -2,7 +2,7 @@
 
 use super::kernel::AxisTaps;
 use super::lanes::{Bands, MOST_LANES, add};
-use super::mapping::Axis;
+use super::projector::Axis;
 use super::sums::{self, Accumulator, Filterable};
 use super::target::Rows;
 use super::{Part, Resampling};

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::band::BandCells;
 use super::cover::Part;
-use super::reduce::range;
 use super::{CellRule, Window};
 use crate::raster::{DataType, Sample};
 use crate::{each_samples, with_sample_type};
@@ -31,7 +30,7 @@ pub fn burn(burns: &[Burn], nodata: Option<f64>, window: Window, cells: &mut Ban
             cells.validity = Some(vec![u8::MAX; cells.samples.len()]);
         }
         part.clip(window).runs(CellRule::Center, |run| {
-            let range = range(cells.width, &run);
+            let range = run.range(cells.width);
             each_samples!(&mut cells.samples, values => values[range.clone()].fill(Sample::from_f64(*value)));
             if let Some(validity) = &mut cells.validity {
                 validity[range].fill(if is_hole { 0 } else { u8::MAX });

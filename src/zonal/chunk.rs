@@ -1,75 +1,23 @@
 //! One chunk of an analysis: its cells are read, those of the shape are found, and what they come to is returned.
-//!
-//! A [`ChunkRequest`] and its [`Partial`] are plain values: chunks may run in this process or on another machine.
 
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, stream};
-use serde::{Deserialize, Serialize};
 
 use super::band::BandCells;
-use super::burn::Burn;
 use super::cover::{Part, Relation};
 use super::grid::Grid;
 use super::inputs::{Fetch, Inputs};
 use super::plan::Tiling;
-use super::reduce::{Partial, Reducer, Reduction};
-use super::{CellRule, Window, ZonalError};
+use super::reduce::{Partial, Reducer};
+use super::request::ChunkRequest;
+use super::{Window, ZonalError};
 use crate::cpu::CpuPool;
-use crate::ops::Rules;
 use crate::raster::Pixels;
-
-/// Counts up whenever requests or partials change.
-pub const VERSION: u32 = 1;
 
 /// Windows of a remote raster that are read ahead: their requests wait for each other's round trips.
 const READS_AHEAD: usize = 8;
-
-/// All that a chunk takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ChunkRequest {
-    /// [`VERSION`] of who asks.
-    pub version: u32,
-    /// Which cells are looked at.
-    pub window: Window,
-    /// Which of them belong to the shape.
-    pub rule: CellRule,
-    /// The shape, as far as it concerns the window.
-    pub shape: Part,
-    /// What is read; the window counts cells of the first.
-    pub inputs: Vec<Input>,
-    /// How the inputs become one band of scores, for an overlay.
-    pub scoring: Option<Vec<Scoring>>,
-    /// What becomes of the cells.
-    pub reduction: Reduction,
-}
-
-/// Bands of one layer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Input {
-    /// Its name.
-    pub layer: String,
-    /// Its version: another one is not looked at.
-    pub version: String,
-    /// Which of its levels.
-    pub level: usize,
-    /// From 1.
-    pub bands: Vec<usize>,
-    /// Replaces its own nodata value and mask.
-    pub nodata: Option<f64>,
-    /// What is burnt into it before.
-    pub burns: Vec<Burn>,
-}
-
-/// What a layer adds to the score of an overlay.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Scoring {
-    /// Scores by value.
-    pub rules: Rules,
-    /// What they are multiplied by.
-    pub weight: f64,
-}
 
 /// A chunk at work.
 struct Work {
@@ -87,7 +35,7 @@ pub async fn run(pool: &CpuPool, request: ChunkRequest, grids: Vec<Grid>) -> Res
     let inputs = Inputs::new(&request, grids)?;
     let work = Arc::new(Work { request, inputs, tiling });
     let start = Arc::clone(&work);
-    let start = move || Ok::<_, ZonalError>((Reducer::new(&start.request, &start.inputs)?, start.reads()?));
+    let start = move || Ok::<_, ZonalError>((start.reducer()?, start.reads()?));
     let (mut reducer, reads) = pool.run(start).await??;
     if work.inputs.are_remote() {
         let mut ahead = stream::iter(reads.into_iter().map(|read| work.fetch(pool, read))).buffered(READS_AHEAD);
@@ -116,6 +64,11 @@ struct Fetched {
 }
 
 impl Work {
+    fn reducer(&self) -> Result<Reducer, ZonalError> {
+        let ChunkRequest { reduction, window, .. } = &self.request;
+        Reducer::new(reduction, *window, self.inputs.grid(), &self.inputs.dtypes())
+    }
+
     /// What is read: the windows that hold cells of the shape.
     fn reads(&self) -> Result<Vec<Window>, ZonalError> {
         let touched = |window: &Window| self.part(*window).relation() != Relation::Outside;

@@ -8,9 +8,8 @@ use super::cover::Shape;
 use super::shapes::{Area, ShapeError};
 use crate::catalog::OpenLayer;
 use crate::geo::crs::CrsKind;
-use crate::geo::{Affine, Crs, CrsError, lon_lat_to_mercator, mercator_x_to_lon};
+use crate::geo::{Affine, Crs, CrsError, around, lon_lat_to_mercator, mercator_x_to_lon};
 use crate::raster::{self, DataType, LonLatBounds, Profile};
-use crate::warp::around;
 
 /// How much of the surroundings of a raster a shape keeps, in shares of the raster's size.
 const MARGIN: f64 = 0.02;

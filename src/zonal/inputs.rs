@@ -3,9 +3,9 @@
 use super::align::{Alignment, NOWHERE, Places};
 use super::band::BandCells;
 use super::burn::burn;
-use super::chunk::{ChunkRequest, Input, Scoring};
 use super::grid::Grid;
-use super::overlay::Scores;
+use super::request::{ChunkRequest, Input};
+use super::scores::{Scores, Scoring};
 use super::{Window, ZonalError};
 use crate::raster::{DataType, Decimation, Pixels, RasterError, ReadRequest, Sample, Samples};
 use crate::{each_samples, raster};

@@ -31,8 +31,10 @@ pub mod overlay;
 mod pairs;
 pub mod plan;
 pub mod reduce;
+pub mod request;
 pub mod runner;
 pub mod sample;
+pub mod scores;
 pub mod shapes;
 pub mod statistics;
 pub mod stats;
@@ -41,11 +43,12 @@ pub mod travel;
 
 use std::sync::Arc;
 
-use chunk::{ChunkRequest, Scoring};
 pub use error::ZonalError;
 pub use limits::Limits;
 use reduce::{Partial, Reduction};
+use request::ChunkRequest;
 use runner::{ChunkRunner, Chunks};
+use scores::Scoring;
 use serde::{Deserialize, Serialize};
 use survey::{Question, Subject, Survey};
 
@@ -172,4 +175,12 @@ pub struct Run {
     pub end: u32,
     /// From 1 to [`WHOLE`].
     pub weight: u64,
+}
+
+impl Run {
+    /// Where its cells are in a window of this width, row by row.
+    pub(crate) fn range(&self, width: usize) -> std::ops::Range<usize> {
+        let row = self.row as usize * width;
+        row + self.start as usize..row + self.end as usize
+    }
 }

@@ -5,16 +5,15 @@
 use std::sync::Arc;
 
 use super::answer::{Answer, Method};
-use super::chunk::Scoring;
 use super::counts::Counts;
 use super::options::{Options, bad};
+use super::scores::Scoring;
 use super::shapes::Geometry;
 use super::statistics::{self, Statistics};
 use super::survey::{Subject, Survey};
 use super::{Zonal, ZonalError};
 use crate::catalog::OpenLayer;
 use crate::config::OverlayConfig;
-use crate::ops::Rules;
 use crate::raster::DataType;
 
 /// What the one band of an overlay is called.
@@ -121,43 +120,5 @@ impl Zonal {
         let names: Vec<&str> = overlay.layers.iter().map(|layer| layer.id.as_str()).collect();
         let question = options.question(geometry, &names)?;
         self.survey(overlay.subjects(), Some(overlay.scoring.clone()), question).await
-    }
-}
-
-/// Scores of cells that lie on each other, layer by layer: their sums, and where all layers have data.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Scores {
-    /// Sums.
-    pub sums: Vec<f64>,
-    /// 1 where there is data, 0 where there is none.
-    pub validity: Vec<u8>,
-}
-
-impl Scores {
-    /// Nothing added yet.
-    #[must_use]
-    pub fn new(cells: usize) -> Self {
-        Self { sums: vec![0.0; cells], validity: vec![1; cells] }
-    }
-
-    /// Adds a layer, of whose values of this type some are valid.
-    pub fn add(
-        &mut self, Scoring { rules, weight }: &Scoring, dtype: DataType, values: impl Iterator<Item = f64>,
-        is_valid: impl Fn(usize) -> bool,
-    ) {
-        let table = Rules::table(rules, dtype);
-        for (index, value) in values.enumerate() {
-            match table.score(value).filter(|_| is_valid(index)) {
-                Some(score) => self.sums[index] += score * weight,
-                None => self.validity[index] = 0,
-            }
-        }
-    }
-
-    /// The sums as cells hold them.
-    #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "scores are small numbers")]
-    pub fn into_f32(self) -> (Vec<f32>, Vec<u8>) {
-        (self.sums.into_iter().map(|sum| sum as f32).collect(), self.validity)
     }
 }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Run;
 use super::band::BandCells;
-use super::reduce::range;
 use super::stats::{Cell, StatsError, Tally};
 use crate::each_samples;
 use crate::raster::DataType;
@@ -52,7 +51,7 @@ impl Pairs {
     pub fn push(&mut self, a: &BandCells, b: &BandCells, runs: &[Run]) -> Result<(), StatsError> {
         let (mut left, mut right) = (Vec::new(), Vec::new());
         for run in runs {
-            let range = range(a.width, run);
+            let range = run.range(a.width);
             keys(a, range.clone(), &mut left);
             keys(b, range, &mut right);
             // Neighbours are often equal: one look a stretch.

@@ -4,10 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::areas::CellAreas;
 use super::band::BandCells;
-use super::chunk::ChunkRequest;
 use super::extract::{Selection, Traced, trace};
+use super::grid::Grid;
 use super::ground::Ground;
-use super::inputs::Inputs;
 use super::pairs::Pairs;
 use super::stats::{BandPartial, Counts, StatisticsPartial, Wanted};
 use super::{Run, Window, ZonalError};
@@ -129,16 +128,17 @@ pub(super) enum Reducer {
 }
 
 impl Reducer {
-    /// Nothing yet.
-    pub(super) fn new(request: &ChunkRequest, inputs: &Inputs) -> Result<Self, ZonalError> {
-        if let Reduction::Regions { classes, selection } = &request.reduction {
-            let found = vec![0; usize::try_from(request.window.cells()).unwrap_or(0)];
-            let (classes, selection) = (classes.clone(), *selection);
-            return Ok(Self::Regions { window: request.window, classes, found, selection });
+    /// Nothing yet of a window of a grid, in bands of these types.
+    pub(super) fn new(
+        reduction: &Reduction, window: Window, grid: &Grid, dtypes: &[DataType],
+    ) -> Result<Self, ZonalError> {
+        if let Reduction::Regions { classes, selection } = reduction {
+            let found = vec![0; usize::try_from(window.cells()).unwrap_or(0)];
+            return Ok(Self::Regions { window, classes: classes.clone(), found, selection: *selection });
         }
-        Ok(match request.reduction.nothing(&inputs.dtypes()) {
+        Ok(match reduction.nothing(dtypes) {
             Partial::Counts { counts, ground } => {
-                Self::Counts { counts: Box::new(counts), ground, areas: inputs.grid().areas()? }
+                Self::Counts { counts: Box::new(counts), ground, areas: grid.areas()? }
             }
             Partial::Statistics(partial) => Self::Statistics(partial),
             Partial::Pairs(pairs) => Self::Pairs(pairs),
@@ -153,7 +153,7 @@ impl Reducer {
                 let (band, strips) = (&bands[0], areas.strips(window)?);
                 each_samples!(&band.samples, cells => {
                     for run in runs {
-                        let range = range(band.width, run);
+                        let range = run.range(band.width);
                         counts.push(&cells[range.clone()], band.validity_of(range), run.weight)?;
                     }
                     ground.push(cells, band.validity.as_deref(), band.width, runs, &strips);
@@ -163,7 +163,7 @@ impl Reducer {
                 for (partial, band) in partial.bands.iter_mut().zip(bands) {
                     each_samples!(&band.samples, cells => {
                         for run in runs {
-                            let range = range(band.width, run);
+                            let range = run.range(band.width);
                             partial.push(&cells[range.clone()], band.validity_of(range), run.weight)?;
                         }
                     });
@@ -188,12 +188,6 @@ impl Reducer {
     }
 }
 
-/// The cells of a run.
-pub(super) fn range(width: usize, run: &Run) -> std::ops::Range<usize> {
-    let row = run.row as usize * width;
-    row + run.start as usize..row + run.end as usize
-}
-
 /// Writes the class of each cell of a window into its chunk.
 fn classify(chunk: Window, classes: &[Values], found: &mut [u16], window: Window, runs: &[Run], band: &BandCells) {
     let class = |value: f64| {
@@ -208,7 +202,7 @@ fn classify(chunk: Window, classes: &[Values], found: &mut [u16], window: Window
         for run in runs {
             let at = corner + u64::from(run.row) * u64::from(chunk.width) + u64::from(run.start);
             let at = usize::try_from(at).unwrap_or(usize::MAX);
-            for (found, index) in found[at..].iter_mut().zip(range(band.width, run)) {
+            for (found, index) in found[at..].iter_mut().zip(run.range(band.width)) {
                 if band.is_valid(index) {
                     *found = lookup(cells[index].to_f64());
                 }

@@ -7,9 +7,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::ZonalError;
-use super::chunk::{self, ChunkRequest, VERSION};
+use super::chunk;
 use super::grid::Grid;
 use super::reduce::Partial;
+use super::request::{ChunkRequest, VERSION};
 use crate::catalog::Catalog;
 use crate::cpu::{CpuError, CpuPool};
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::burn::Burn;
-use super::chunk::{ChunkRequest, Input, Scoring, VERSION};
 use super::cover::Shape;
 use super::grid::Grid;
 use super::plan::Plan;
 use super::reduce::{Partial, Reduction};
+use super::request::{ChunkRequest, Input, VERSION};
+use super::scores::Scoring;
 use super::shapes::{Area, Polygon};
 use super::{CellRule, Limits, Window, ZonalError};
 use crate::catalog::OpenLayer;

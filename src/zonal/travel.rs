@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::ZonalError;
-use super::chunk::{ChunkRequest, VERSION};
 use super::extract::ExtractError;
 use super::reduce::Partial;
+use super::request::{ChunkRequest, VERSION};
 use super::stats::StatsError;
 use crate::raster::RasterError;
 use crate::storage::StorageError;

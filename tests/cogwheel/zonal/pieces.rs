@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cogwheel::catalog::{Catalog, OpenLayer};
-use cogwheel::zonal::chunk::{ChunkRequest, VERSION};
 use cogwheel::zonal::grid::Grid;
 use cogwheel::zonal::options::Options;
 use cogwheel::zonal::plan::Tiling;
 use cogwheel::zonal::reduce::{Partial, Reduction};
+use cogwheel::zonal::request::{ChunkRequest, VERSION};
 use cogwheel::zonal::runner::{ChunkRunner, LocalRunner};
 use cogwheel::zonal::{Zonal, ZonalError, shapes};
 use rstest::rstest;

@@ -1,26 +1,11 @@
 //! From the bytes of a block to its cells. Nothing here trusts a file: every output is allocated beforehand, as large as
 //! the layout says, and never grows.
 
-use std::cell::RefCell;
-use std::ops::Range;
-
+use super::block::{Area, Damaged, Shape};
 use super::layout::{Cells, Codec, Layout};
-use super::pictures::{self, Shape};
-use super::{inflate, lerc, predictor};
+use super::{inflate, lerc, pictures, predictor, zstd};
 use crate::raster::{DataType, Sample, Samples};
 use crate::{each_samples, with_sample_type};
-
-/// A block that can't be decoded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a block is damaged: {0}")]
-pub struct Damaged(pub String);
-
-/// Columns and rows of a block.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Area {
-    pub cols: Range<usize>,
-    pub rows: Range<usize>,
-}
 
 /// The cells of an area of a block, in rows as long as the block, from its top on: `samples_per_block` interleaved; a mask
 /// has 0 and 255. What lies around the area has no meaning; rows below it are not there where they need not be decoded.
@@ -79,23 +64,12 @@ fn fill(codec: &Codec, shape: Shape, raw: &[u8], area: &Area, out: &mut [u8]) ->
         Codec::Deflate if area.rows.end == shape.height => inflate::zlib(raw, out)?,
         Codec::Deflate => inflate::zlib_beginning(raw, out)?,
         Codec::Lzw => lzw(raw, out)?,
-        Codec::Zstd => zstd(raw, out)?,
+        Codec::Zstd => zstd::decompress(raw, out)?,
         Codec::Jpeg { tables, ycbcr } => return pictures::jpeg(shape, tables, *ycbcr, raw, area, out),
         Codec::Webp => return pictures::webp(shape, raw, out),
         Codec::Lerc(_) => return Err(Damaged("LERC has no plain bytes".to_owned())),
     };
     if length == out.len() { Ok(()) } else { Err(too_short(length, out.len())) }
-}
-
-/// Decompresses a frame of ZSTD; how many bytes it had. What it says of its own size is not believed.
-pub fn zstd(raw: &[u8], out: &mut [u8]) -> Result<usize, Damaged> {
-    thread_local! {
-        static DECODER: RefCell<zstd_safe::DCtx<'static>> = RefCell::new(zstd_safe::DCtx::create());
-    }
-    let damaged = |code| Damaged(zstd_safe::get_error_name(code).to_owned());
-    // What follows the frame is nobody's.
-    let length = zstd_safe::find_frame_compressed_size(raw).map_err(damaged)?;
-    DECODER.with_borrow_mut(|decoder| decoder.decompress(out, &raw[..length])).map_err(damaged)
 }
 
 /// Decompresses LZW; how many bytes there were.

@@ -3,11 +3,10 @@
 use lerc::bitmask::BitMask;
 use lerc::{DecodeResult, LercInfo};
 
-use super::decode::{self, Damaged};
-use super::inflate;
+use super::block::{Damaged, Shape};
 use super::layout::LercWrapping;
-use super::pictures::Shape;
 use super::predictor::Cell;
+use super::{inflate, zstd};
 use crate::raster::{DataType, Sample, Samples};
 
 /// Decodes a block. Cells of floats that LERC says are invalid become NaN, as libtiff has it.
@@ -40,7 +39,7 @@ fn unwrapped(wrapping: LercWrapping, raw: &[u8], bytes: usize) -> Result<Option<
     // libtiff's own limit: a LERC is hardly larger than its cells.
     let mut blob = vec![0; 256 + bytes + bytes / 3];
     let length = match wrapping {
-        LercWrapping::Zstd => decode::zstd(raw, &mut blob)?,
+        LercWrapping::Zstd => zstd::decompress(raw, &mut blob)?,
         LercWrapping::Deflate | LercWrapping::None => inflate::zlib(raw, &mut blob)?,
     };
     blob.truncate(length);

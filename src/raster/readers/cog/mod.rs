@@ -4,6 +4,7 @@
 //! Whatever this reader does not know, from a codec to a decimated read, it leaves to GDAL; but GDAL has not got all
 //! codecs, and of those only this reader makes cells, decimated ones too.
 
+mod block;
 mod decode;
 mod inflate;
 mod jpeg;
@@ -13,6 +14,7 @@ mod parts;
 mod pictures;
 mod predictor;
 mod read;
+mod zstd;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

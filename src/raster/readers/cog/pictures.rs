@@ -7,16 +7,8 @@ use std::io::Cursor;
 
 use image_webp::WebPDecoder;
 
-use super::decode::{Area, Damaged};
+use super::block::{Area, Damaged, Shape};
 use super::jpeg;
-
-/// What a picture has to be.
-#[derive(Debug, Clone, Copy)]
-pub struct Shape {
-    pub width: usize,
-    pub height: usize,
-    pub samples: usize,
-}
 
 /// Decodes an area of a JPEG, down to which `out` goes; `ycbcr` says whether the file means luminance and chrominance by its
 /// components.

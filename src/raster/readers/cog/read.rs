@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::super::bytes::{Available, ByteSource, Need};
 use super::super::tiff::{Array, TiffError};
-use super::decode::{self, Area, Damaged};
+use super::block::{Area, Damaged};
+use super::decode;
 use super::layout::Layout;
 use super::{BlockKey, Blocks, Level};
 use crate::raster::validity::{of_window, opacity, zero_or_full};

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use bits::Bits;
 use codes::{Code, DISTANCE_BITS, Distance, END, LENGTHS_OF_CODES, LITERAL_BITS, Literal};
 
-use super::decode::Damaged;
+use super::block::Damaged;
 
 /// Symbols of literals and lengths, and of distances, that may have a code.
 const MOST_LITERALS: usize = 286;

@@ -6,7 +6,7 @@
 
 use super::dct::{Coefficients, PLACES};
 use super::{MARK, cut_off, damaged};
-use crate::raster::readers::cog::decode::Damaged;
+use crate::raster::readers::cog::block::Damaged;
 
 /// Coefficients of a block.
 const BLOCK: usize = 64;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytemuck::{cast, cast_slice};
 use wide::{i16x8, i32x4, i32x8, u8x16};
 
-use crate::raster::readers::cog::decode::Area;
+use crate::raster::readers::cog::block::Area;
 
 /// Pixels that are converted at once.
 const AT_ONCE: usize = 16;

@@ -11,8 +11,7 @@ mod progressive;
 
 use std::ops::Range;
 
-use super::decode::{Area, Damaged};
-use super::pictures::Shape;
+use super::block::{Area, Damaged, Shape};
 use codes::{Bits, Block, Codes, Tables};
 use colour::Plane;
 use dct::Coefficients;

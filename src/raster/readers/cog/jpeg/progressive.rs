@@ -2,7 +2,7 @@
 
 use super::codes::{Bits, Codes};
 use super::{damaged, no_table};
-use crate::raster::readers::cog::decode::Damaged;
+use crate::raster::readers::cog::block::Damaged;
 
 /// Coefficients of a block, in the order of the stream.
 pub type Block = [i16; 64];
