@@ -61,6 +61,8 @@ pub struct OpenLayer {
     pub raster: Arc<dyn Raster>,
     /// Changes when the data or the configuration do.
     pub version: String,
+    /// Changes when the data do, or where they are: what is configured of pictures does not matter.
+    pub data_version: String,
     /// `[coarsest, native]` zoom.
     pub zooms: [u8; 2],
     ranges: Mutex<HashMap<RangeKey, Arc<OnceCell<[f64; 2]>>>>,
@@ -129,6 +131,14 @@ impl Layer {
             generation.next.get_or_try_init(|| self.replace(&generation)).await?;
         }
         self.open().await
+    }
+
+    /// The layer as it is now, when somebody else knows another version of it.
+    ///
+    /// # Errors
+    /// When that can't be found out, or it can't be opened.
+    pub async fn checked(self: &Arc<Self>, known: &Arc<OpenLayer>) -> Result<Arc<OpenLayer>, RasterError> {
+        if known.raster.is_current().await? { Ok(Arc::clone(known)) } else { self.reopen(known).await }
     }
 
     async fn check(self: &Arc<Self>, generation: &Arc<Generation>) {
@@ -219,10 +229,12 @@ impl OpenLayer {
         let profile = raster.profile();
         let mut hasher = DefaultHasher::new();
         profile.version.hash(&mut hasher);
-        format!("{config:?}{:?}{:?}", profile.crs, env!("CARGO_PKG_VERSION")).hash(&mut hasher);
-        let zooms = zooms(profile, &config);
+        format!("{:?}{:?}", profile.crs, env!("CARGO_PKG_VERSION")).hash(&mut hasher);
+        let data_version = format!("{:016x}", hasher.finish());
+        format!("{config:?}").hash(&mut hasher);
         let version = format!("{:016x}", hasher.finish());
-        Self { id, config, raster, version, zooms, ranges: Mutex::default() }
+        let zooms = zooms(profile, &config);
+        Self { id, config, raster, version, data_version, zooms, ranges: Mutex::default() }
     }
 
     /// What its raster is.

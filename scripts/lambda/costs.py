@@ -10,7 +10,7 @@ S3_GET = 0.0004e-3
 CLOUDFRONT_REQUEST = 0.01e-4
 CLOUDFRONT_GB = 0.085  # North America and Europe, the first 10 TB of a month
 FARGATE_VCPU_H, FARGATE_GB_H = 0.04048, 0.004445  # x86_64
-BALANCER_H, BALANCER_LCU_H = 0.0225, 0.008
+BALANCER_H, BALANCER_LCU_GB = 0.0225, 0.008  # an hour, and a unit of capacity: a gigabyte an hour
 
 # Measured by measure.py with the binary of the x86_64 zip, medians of four runs. Milliseconds as billed: of a tile (mean
 # of the four layers), of a million cells counted; and a tile's processor time.
@@ -82,16 +82,17 @@ def analyses_table():
 
 
 def break_even():
-    hour = TASKS * (TASK_VCPU * FARGATE_VCPU_H + TASK_GB * FARGATE_GB_H) + BALANCER_H + BALANCER_LCU_H
+    hour = TASKS * (TASK_VCPU * FARGATE_VCPU_H + TASK_GB * FARGATE_GB_H) + BALANCER_H
+    carried = TILE_KB / 1e6 * BALANCER_LCU_GB
     room = TASKS * TASK_VCPU * BUSY * 1e3 / TILE_CPU_MS
-    print(f"Two containers of {TASK_VCPU} vCPU and {TASK_GB} GB behind a load balancer: {dollars(hour * 730)} a month, room for"
-          f" {room:.0f} tiles a second (besides their reads from S3, which cost the same either way).")
+    print(f"Two containers of {TASK_VCPU} vCPU and {TASK_GB} GB behind a load balancer: {dollars(hour * 730)} a month and"
+          f" {dollars(carried * 1e6)} a million tiles, room for {room:.0f} tiles a second (besides their reads from S3, which cost the same either way).")
     print()
     print("| Lambda, x86_64 | a million tiles | as dear as the containers at |")
     print("| --- | --- | --- |")
     for memory_mb in MEASURED:
         cost = tile(memory_mb, TILE_READS, "x86_64") - TILE_READS * S3_GET
-        print(f"| {memory_mb} MB | {dollars(cost * 1e6)} | {hour / 3600 / cost:.0f} tiles a second, day and night |")
+        print(f"| {memory_mb} MB | {dollars(cost * 1e6)} | {hour / 3600 / (cost - carried):.0f} tiles a second, day and night |")
 
 
 for table in (tiles_table, delivery_table, analyses_table, break_even):

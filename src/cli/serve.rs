@@ -9,16 +9,17 @@ use tokio::signal;
 
 use super::{CliError, Setup, say};
 use crate::catalog::{Catalog, Layer};
-use crate::config::ServerSettings;
+use crate::config::{ConfigError, ServerSettings};
 use crate::http::{AppState, HttpSettings, build_app};
 use crate::lambda::{Answers, FanOut, FanOutSettings};
 use crate::parameter::BadParameter;
+use crate::storage::redacted;
 use crate::zonal::runner::LocalRunner;
 use crate::{config, cpu, lambda};
 
 pub async fn run(setup: Setup) -> Result<(), CliError> {
     cpu::quiet_panics();
-    let catalog = setup.catalog().await?;
+    let catalog = if config::on_lambda() { catalog_in_time(&setup).await? } else { setup.catalog().await? };
     let limits = setup.limits();
     let settings = &setup.settings;
     if config::runs_chunks() {
@@ -35,7 +36,7 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
     };
     let mut state = AppState::new(catalog, setup.pool.clone(), http, limits);
     if let Some(fan_out) = fan_out(settings)? {
-        let runner = Arc::new(FanOut::new(&setup.pool, fan_out));
+        let runner = Arc::new(FanOut::new(&setup.pool, state.zonal.near(), fan_out));
         state.zonal = state.zonal.with_far(runner, settings.fan_out_cells);
     }
     let catalog = Arc::clone(&state.catalog);
@@ -73,6 +74,16 @@ pub async fn run(setup: Setup) -> Result<(), CliError> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How long a Lambda instance waits for its configuration: it has ten seconds to start.
+const CONFIG_BUDGET: Duration = Duration::from_secs(8);
+
+async fn catalog_in_time(setup: &Setup) -> Result<Catalog, CliError> {
+    tokio::time::timeout(CONFIG_BUDGET, setup.catalog()).await.unwrap_or_else(|_| {
+        let (path, reason) = (redacted(&setup.layers_file), format!("no answer in {CONFIG_BUDGET:?}"));
+        Err(ConfigError::Missing { path, reason }.into())
+    })
 }
 
 /// How chunks are sent out, if they are.

@@ -149,7 +149,7 @@ impl ServerSettings {
     /// Bytes that the answer of an analysis may have. Lambda takes answers of 6 MB, unless they are streamed.
     #[must_use]
     pub fn answer_bytes(&self) -> u64 {
-        u64::from(self.max_answer_mb.unwrap_or(if on_lambda() && !self.stream_answers { 4 } else { 64 })) << 20
+        u64::from(self.max_answer_mb.unwrap_or(if on_lambda() && !self.stream_answers { 16 } else { 64 })) << 20
     }
 
     /// Cells of a chunk. What another machine is asked for is worth the way.

@@ -179,6 +179,7 @@ impl ApiError {
             | ZonalError::Version { .. }
             | ZonalError::Crs(_)
             | ZonalError::Cpu(_)
+            | ZonalError::TooLong { .. }
             | ZonalError::Chunk { .. } => Self::Internal { cause: error.to_string() },
         }
     }

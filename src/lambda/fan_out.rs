@@ -1,12 +1,14 @@
 //! The function as the unit of parallelism: each chunk of a large analysis is an invocation of the `chunk` function.
 //!
 //! A chunk is whole or an error. What may be better the next time (an instance that died, or that says nothing) is asked
-//! once more; a store that throttles is asked again and again, with longer and longer pauses, until the time is over.
+//! once more. Where nothing ran (there is no capacity, or no connection) it is asked again and again, with longer and longer
+//! pauses, until the time is over. What an invocation can't carry runs here.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use aws_config::retry::RetryConfig;
+use aws_config::retry::{ErrorKind, RetryConfig};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::{DisplayErrorContext, SdkError};
@@ -17,6 +19,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::sync::OnceCell;
 
 use crate::cpu::CpuPool;
+use crate::raster::RasterError;
 use crate::zonal::ZonalError;
 use crate::zonal::reduce::Partial;
 use crate::zonal::request::ChunkRequest;
@@ -47,13 +50,17 @@ pub struct FanOut {
     /// Made when the first chunk is sent: tiles, which come sooner, don't need it.
     client: OnceCell<Client>,
     pool: CpuPool,
+    /// Runs what can't be sent.
+    near: Arc<dyn ChunkRunner>,
     settings: FanOutSettings,
 }
 
 /// Why an invocation has no result.
 enum Failed {
-    /// There is no capacity now.
-    Throttled(String),
+    /// Nothing ran: there is no capacity, or no connection.
+    NotNow(String),
+    /// Its result can't be carried.
+    TooLong(ZonalError),
     /// It may work the next time.
     Maybe(ZonalError),
     /// It would be the same.
@@ -63,8 +70,8 @@ enum Failed {
 impl FanOut {
     /// With what the environment says of AWS: region, credentials, endpoint.
     #[must_use]
-    pub fn new(pool: &CpuPool, settings: FanOutSettings) -> Self {
-        Self { client: OnceCell::new(), pool: pool.patient(), settings }
+    pub fn new(pool: &CpuPool, near: Arc<dyn ChunkRunner>, settings: FanOutSettings) -> Self {
+        Self { client: OnceCell::new(), pool: pool.patient(), near, settings }
     }
 
     /// One invocation.
@@ -87,10 +94,12 @@ impl FanOut {
             envelope.open_outcome()
         };
         let outcome = self.pool.run(open).await.map_err(ZonalError::from).and_then(|outcome| outcome);
-        outcome.map_err(|error| match error {
+        outcome.map_err(|error| match &error {
             // What the data or its store is to blame for may have passed; limits and versions have not.
-            error @ (ZonalError::Raster { .. } | ZonalError::Chunk { .. }) => Failed::Maybe(error),
-            error => Failed::Surely(error),
+            ZonalError::Raster { cause: RasterError::TooManySources { .. }, .. } => Failed::Surely(error),
+            ZonalError::Raster { .. } | ZonalError::Chunk { .. } | ZonalError::Late { .. } => Failed::Maybe(error),
+            ZonalError::TooLong { .. } => Failed::TooLong(error),
+            _ => Failed::Surely(error),
         })
     }
 }
@@ -100,9 +109,14 @@ impl ChunkRunner for FanOut {
     async fn run(&self, request: ChunkRequest) -> Result<Partial, ZonalError> {
         let end = Instant::now() + self.settings.deadline;
         let window = request.window;
-        let pack = move || Envelope::request(&request).map(|envelope| serde_json::to_vec(&envelope));
-        let payload = self.pool.run(pack).await??;
-        let payload = Blob::new(payload.map_err(|error| ZonalError::Chunk { reason: error.to_string() })?);
+        let pack = move || Envelope::request(&request).map(|envelope| (envelope, request));
+        let (envelope, request) = self.pool.run(pack).await??;
+        if !envelope.can_be_carried() {
+            tracing::warn!(?window, "a chunk's request can't be carried, and it runs here");
+            return self.near.run(request).await;
+        }
+        let payload = serde_json::to_vec(&envelope).map_err(|error| ZonalError::Chunk { reason: error.to_string() })?;
+        let payload = Blob::new(payload);
         let mut pause = FIRST_PAUSE;
         let mut is_second = false;
         loop {
@@ -114,11 +128,16 @@ impl ChunkRunner for FanOut {
                     tracing::warn!(?window, %error, "a chunk failed, and is tried once more");
                     is_second = true;
                 }
-                Err(Failed::Throttled(reason)) => {
-                    tracing::debug!(?window, reason, "a chunk waits for capacity");
+                Err(Failed::TooLong(error)) => {
+                    tracing::warn!(?window, %error, "a chunk runs here");
+                    return self.near.run(request).await;
+                }
+                Err(Failed::NotNow(reason)) => {
+                    tracing::debug!(?window, reason, "a chunk waits for capacity, or a connection");
                     tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
                     pause = (2 * pause).min(LONGEST_PAUSE);
                     if Instant::now() + pause > end {
+                        tracing::warn!(?window, reason, "a chunk was not done in time");
                         return Err(ZonalError::Late { reason });
                     }
                 }
@@ -136,11 +155,17 @@ fn refused(error: &SdkError<InvokeError>) -> Failed {
     match error {
         SdkError::ServiceError(refusal) => match (refusal.raw().status().as_u16(), refusal.err()) {
             (429, _) | (_, InvokeError::TooManyRequestsException(_) | InvokeError::Ec2ThrottledException(_)) => {
-                Failed::Throttled(reason)
+                Failed::NotNow(reason)
             }
             (500.., _) => Failed::Maybe(ZonalError::Chunk { reason }),
             _ => Failed::Surely(ZonalError::Chunk { reason }),
         },
+        // A connection that was kept too long, mostly.
+        SdkError::DispatchFailure(failure)
+            if failure.is_io() || failure.as_other() == Some(ErrorKind::TransientError) =>
+        {
+            Failed::NotNow(reason)
+        }
         _ => Failed::Maybe(ZonalError::Chunk { reason }),
     }
 }
@@ -153,4 +178,44 @@ async fn sdk_config() -> SdkConfig {
         .retry_config(RetryConfig::disabled())
         .load()
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Says that it was asked.
+    struct Near;
+
+    #[async_trait]
+    impl ChunkRunner for Near {
+        async fn run(&self, _: ChunkRequest) -> Result<Partial, ZonalError> {
+            Err(ZonalError::Chunk { reason: "it ran here".to_owned() })
+        }
+
+        fn at_once(&self) -> usize {
+            1
+        }
+    }
+
+    #[test]
+    fn what_no_invocation_can_carry_runs_here() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let layer: String = (0..10_000_000).map(|_| random.alphanumeric()).collect();
+        let window = json!({ "col": 0, "row": 0, "width": 1, "height": 1 });
+        let input = json!({ "layer": layer, "version": "", "level": 0, "bands": [1], "nodata": null, "burns": [] });
+        let request = json!({
+            "version": 1, "window": window, "rule": "center", "shape": { "window": window, "lines": [], "left": [] },
+            "inputs": [input], "scoring": null, "reduction": { "counts": { "limit": 1 } }
+        });
+        let second = Duration::from_secs(1);
+        let settings = FanOutSettings { function: "none".to_owned(), at_once: 1, attempt: second, deadline: second };
+        let pool = CpuPool::new(1, || ()).unwrap();
+        let fan_out = FanOut::new(&pool, Arc::new(Near), settings);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let error = runtime.block_on(fan_out.run(serde_json::from_value(request).unwrap())).unwrap_err();
+        assert!(error.to_string().contains("it ran here"), "{error}");
+    }
 }

@@ -18,7 +18,7 @@ use axum::response::Response;
 use lambda_http::http::header::SET_COOKIE;
 use lambda_http::http::{HeaderName, HeaderValue};
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Error, LambdaEvent, Request, RequestExt, StreamAdapter, lambda_runtime};
+use lambda_http::{Adapter, Context, Error, LambdaEvent, Request, RequestExt, StreamAdapter, lambda_runtime};
 use tower::ServiceExt;
 
 use event::Event;
@@ -63,12 +63,16 @@ fn unwrapped(event: LambdaEvent<Event>) -> LambdaEvent<LambdaRequest> {
 
 /// Notes until when the request has to be answered.
 fn with_deadline(mut request: Request) -> Request {
-    let left =
-        request.lambda_context_ref().and_then(|context| context.deadline().duration_since(SystemTime::now()).ok());
-    if let Some(left) = left {
-        request.extensions_mut().insert(Deadline(Instant::now() + left.saturating_sub(BEFORE_THE_END)));
+    if let Some(left) = request.lambda_context_ref().and_then(time_left) {
+        request.extensions_mut().insert(Deadline(Instant::now() + left));
     }
     request
+}
+
+/// How much time an invocation has to answer; `None` where the platform does not say: emulators tell a time in the past.
+fn time_left(context: &Context) -> Option<Duration> {
+    let left = context.deadline().duration_since(SystemTime::now()).ok()?;
+    Some(left.saturating_sub(BEFORE_THE_END))
 }
 
 /// HTTP APIs, Function URLs and load balancers carry one line of each header and would drop the others: a list

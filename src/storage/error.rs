@@ -28,7 +28,15 @@ pub enum StorageError {
         /// What happened.
         reason: String,
     },
-    /// The store will not give it: credentials, region, a server without ranges.
+    /// The store denies it: S3 also of what is not there, to whoever may not list the bucket.
+    #[error("{what} cannot be read: {reason}")]
+    Denied {
+        /// The object.
+        what: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The store will not give it: region, a server without ranges.
     #[error("{what} cannot be read: {reason}")]
     Unreadable {
         /// The object.

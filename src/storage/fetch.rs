@@ -236,10 +236,13 @@ fn explain(object: &Object, error: &object_store::Error, seen: &Seen) -> Failure
     Failure::Final(match error {
         NotFound { .. } => StorageError::NotFound { what: object.to_string() },
         NotModified { .. } | Precondition { .. } => StorageError::Changed { what: object.to_string() },
-        PermissionDenied { .. } | Unauthenticated { .. } => unreadable(
-            object,
-            &format!("the store denies access (status {status}): credentials, or the bucket's policy"),
-        ),
+        PermissionDenied { .. } | Unauthenticated { .. } => {
+            let reason = "credentials, or the bucket's policy; or it is not there, and they may not list the bucket";
+            StorageError::Denied {
+                what: object.to_string(),
+                reason: format!("the store denies access (status {status}): {reason}"),
+            }
+        }
         _ => match status {
             300..400 if object.scheme.is_web() => StorageError::Refused(Policy::redirect(object)),
             200 => unreadable(object, "the server ignores range requests"),

@@ -162,6 +162,10 @@ impl Snapshot {
                 }
                 // What is needed may come: only what is not is remembered as absent.
                 Err(StorageError::NotFound { .. }) if !needed => Ok(Known::Absent),
+                Err(StorageError::Denied { reason, .. }) if !needed => {
+                    tracing::debug!(%object, reason, "taken to be absent");
+                    Ok(Known::Absent)
+                }
                 Err(error) => Err(error),
             }
         };

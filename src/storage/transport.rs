@@ -31,6 +31,9 @@ const MOST_REDIRECTS: usize = 5;
 /// Idle connections kept to one host.
 const IDLE_PER_HOST: usize = 32;
 
+/// How long: hosts end them without a word, and an instance of Lambda that was frozen does not hear of it.
+const MOST_IDLE: Duration = Duration::from_secs(15);
+
 /// The clients of a process, each made when it is first needed: certificates take a while to load.
 #[derive(Debug, Default)]
 pub struct Transports {
@@ -137,6 +140,7 @@ fn builder() -> reqwest::ClientBuilder {
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(STALL_TIMEOUT)
         .pool_max_idle_per_host(IDLE_PER_HOST)
+        .pool_idle_timeout(MOST_IDLE)
         .tcp_nodelay(true)
         // It would tell the target of a redirect where it came from, query and all.
         .referer(false)

@@ -69,6 +69,14 @@ pub enum ZonalError {
         /// What they said.
         reason: String,
     },
+    /// What a chunk came to is more than can be carried.
+    #[error("what a chunk came to has {bytes} bytes: {most} can be carried")]
+    TooLong {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        most: usize,
+    },
     /// A worker elsewhere.
     #[error("a chunk failed: {reason}")]
     Chunk {

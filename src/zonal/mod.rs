@@ -85,6 +85,12 @@ impl Zonal {
         Self { far: Some(Far { runner, from_cells }), ..self }
     }
 
+    /// Who runs chunks here.
+    #[must_use]
+    pub fn near(&self) -> Arc<dyn ChunkRunner> {
+        Arc::clone(&self.near)
+    }
+
     /// Prepares an analysis of the cells of the first subject; modifications may name any of them.
     async fn survey(
         &self, subjects: Vec<Subject>, scoring: Option<Vec<Scoring>>, question: Question,

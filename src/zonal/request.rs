@@ -36,7 +36,7 @@ pub struct ChunkRequest {
 pub struct Input {
     /// Its name.
     pub layer: String,
-    /// Its version: another one is not looked at.
+    /// The version of its data: another one is not looked at.
     pub version: String,
     /// Which of its levels.
     pub level: usize,

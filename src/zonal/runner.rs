@@ -43,12 +43,16 @@ impl LocalRunner {
         Self { pool: pool.patient(), catalog: Arc::clone(catalog), permits }
     }
 
-    /// The grid of an input, if its layer still is what it was.
+    /// The grid of an input, if its layer is the one that was meant: who asks may know a newer one than this process.
     async fn grid(&self, name: &str, version: &str, level: usize) -> Result<Grid, ZonalError> {
         let changed = || ZonalError::Changed { layer: name.to_owned() };
+        let failed = |cause| ZonalError::Raster { layer: name.to_owned(), cause };
         let layer = self.catalog.get(name).ok_or_else(changed)?;
-        let open = layer.open().await.map_err(|cause| ZonalError::Raster { layer: name.to_owned(), cause })?;
-        if open.version != version || level >= open.profile().levels.len() {
+        let mut open = layer.open().await.map_err(failed)?;
+        if open.data_version != version {
+            open = layer.checked(&open).await.map_err(failed)?;
+        }
+        if open.data_version != version || level >= open.profile().levels.len() {
             return Err(changed());
         }
         Ok(Grid::new(&open, level))

@@ -180,7 +180,7 @@ impl Survey {
             let burns = burns.iter().map(|(shape, value)| Burn { part: shape.clip(near), value: *value });
             Input {
                 layer: grid.layer().id.clone(),
-                version: grid.layer().version.clone(),
+                version: grid.layer().data_version.clone(),
                 level: grid.level(),
                 bands: bands.clone(),
                 nodata: grid.layer().config.nodata,

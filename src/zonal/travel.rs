@@ -22,6 +22,9 @@ const ZSTD_LEVEL: i32 = 1;
 /// What an envelope may hold, unpacked: a million values, or the regions of a chunk of noise.
 const MOST_BYTES: usize = 256 << 20;
 
+/// What an invocation can carry, each way: 6 MB.
+pub const MOST_CARRIED_BYTES: usize = 6_291_556;
+
 /// A request or a result on its way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Envelope {
@@ -49,6 +52,8 @@ enum Failure {
     TooManySources { layer: String, touched: usize, most: usize },
     Unavailable { layer: String, reason: String },
     Unreadable { layer: String, reason: String },
+    TooLong { bytes: usize, most: usize },
+    Late { reason: String },
     Other { reason: String },
 }
 
@@ -61,15 +66,28 @@ impl Envelope {
         packed(request)
     }
 
-    /// What a chunk came to.
+    /// What a chunk came to; where that can't be carried, as an error.
     ///
     /// # Errors
     /// When it can't be written.
     pub fn outcome(result: Result<Partial, ZonalError>) -> Result<Self, ZonalError> {
-        packed(&match result {
+        let outcome = packed(&match result {
             Ok(partial) => Outcome::Done(Box::new(partial)),
             Err(error) => Outcome::Failed(error.into()),
-        })
+        })?;
+        if outcome.can_be_carried() {
+            return Ok(outcome);
+        }
+        let error = ZonalError::TooLong { bytes: outcome.packed.len(), most: MOST_CARRIED_BYTES };
+        packed(&Outcome::Failed(error.into()))
+    }
+
+    /// Whether an invocation can carry it.
+    #[must_use]
+    pub fn can_be_carried(&self) -> bool {
+        /// `{"version":1,"packed":""}`
+        const AROUND_IT: usize = 64;
+        self.packed.len() + AROUND_IT <= MOST_CARRIED_BYTES
     }
 
     /// The request that it holds.
@@ -131,6 +149,8 @@ impl From<ZonalError> for Failure {
                 RasterError::TooManySources { touched, most, .. } => Self::TooManySources { layer, touched, most },
                 cause => Self::Unreadable { layer, reason: cause.to_string() },
             },
+            ZonalError::TooLong { bytes, most } => Self::TooLong { bytes, most },
+            ZonalError::Late { reason } => Self::Late { reason },
             other => Self::Other { reason: other.to_string() },
         }
     }
@@ -153,6 +173,8 @@ impl From<Failure> for ZonalError {
             Failure::Unreadable { layer, reason } => {
                 Self::Raster { cause: RasterError::Read { origin: layer.clone(), reason }, layer }
             }
+            Failure::TooLong { bytes, most } => Self::TooLong { bytes, most },
+            Failure::Late { reason } => Self::Late { reason },
             Failure::Other { reason } => Self::Chunk { reason },
         }
     }
@@ -182,9 +204,28 @@ mod tests {
     #[case(ZonalError::Extract(ExtractError::TooManyRegions { found: 9, limit: 8 }))]
     #[case(ZonalError::Changed { layer: "a".to_owned() })]
     #[case(ZonalError::Raster { layer: "a".to_owned(), cause: RasterError::TooManySources { origin: "a".to_owned(), touched: 3, most: 2 } })]
+    #[case(ZonalError::TooLong { bytes: 7, most: 6 })]
+    #[case(ZonalError::Late { reason: "later".to_owned() })]
     fn an_error_arrives_as_it_was(#[case] error: ZonalError) {
         let text = format!("{error:?}");
         assert_eq!(format!("{:?}", travelled(Err(error)).unwrap_err()), text);
+    }
+
+    /// Of text whose letters are six bits each, packed or in base64.
+    #[rstest]
+    #[case::nearly_too_long(6_150_000, true)]
+    #[case::too_long(6_450_000, false)]
+    fn what_cannot_be_carried_is_an_error_of_its_own(#[case] letters: usize, #[case] fits: bool) {
+        let mut random = fastrand::Rng::with_seed(1);
+        let reason: String = (0..letters)
+            .map(|_| char::from(b'?' + random.u8(..64)))
+            .map(|letter| if letter == '\\' { '!' } else { letter })
+            .collect();
+        let envelope = Envelope::outcome(Err(ZonalError::Chunk { reason })).unwrap();
+        assert!(serde_json::to_vec(&envelope).unwrap().len() <= MOST_CARRIED_BYTES);
+        let arrived = envelope.open_outcome().unwrap_err();
+        assert_eq!(matches!(arrived, ZonalError::Chunk { .. }), fits);
+        assert_eq!(matches!(arrived, ZonalError::TooLong { .. }), !fits);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::server::{ROOT, Server};
 use crate::support::made::Folder;
 use crate::support::s3::S3;
-use platform::{Instance, Platform, Throttle};
+use platform::{Door, Instance, Platform, Refusal};
 
 const TILE: &str = "/tiles/landsat/10/163/395.png";
 
@@ -239,22 +239,34 @@ fn a_chunk_that_an_instance_loses_is_done_by_another(#[case] dies: bool) {
     assert!(start.elapsed() >= Duration::from_secs(2), "no chunk was lost in {:?}", start.elapsed());
 }
 
-#[test]
-fn a_function_without_capacity_is_asked_again() {
+#[rstest]
+#[case::without_capacity(Refusal::NoCapacity, 40)]
+#[case::with_connections_that_end(Refusal::HangsUp, 40)]
+#[case::that_fails_once(Refusal::Failed, 1)]
+fn a_function_that_does_not_answer_is_asked_again(#[case] refusal: Refusal, #[case] refusals: usize) {
     let platform = Platform::start();
-    let throttle = Throttle::start(&platform, 40);
-    let _tiles = tiles_with(&platform, &[("AWS_ENDPOINT_URL_LAMBDA", &format!("http://{}", throttle.address))]);
+    let door = Door::start(&platform, refusals, refusal);
+    let _tiles = tiles_with(&platform, &[("AWS_ENDPOINT_URL_LAMBDA", &format!("http://{}", door.address))]);
     let _chunks = chunks(&platform, 2);
     let path = "/layers/landcover/counts";
     assert!(platform.post(path, &world()).ok().body == near(path, &world()), "another answer");
-    assert_eq!(throttle.turned_away(), 40);
+    assert_eq!(door.turned_away(), refusals);
+}
+
+#[test]
+fn a_function_that_keeps_failing_is_an_error_and_no_partial_sum() {
+    let platform = Platform::start();
+    let door = Door::start(&platform, usize::MAX, Refusal::Failed);
+    let _tiles = tiles_with(&platform, &[("AWS_ENDPOINT_URL_LAMBDA", &format!("http://{}", door.address))]);
+    let answer = platform.post("/layers/landcover/counts", &world());
+    assert_eq!((answer.status, &answer.json()["code"]), (500, &json!("internal")), "{}", answer.text());
 }
 
 #[test]
 fn throttling_without_an_end_is_a_503_in_time() {
     let platform = Platform::start();
-    let throttle = Throttle::start(&platform, usize::MAX);
-    let endpoint = format!("http://{}", throttle.address);
+    let door = Door::start(&platform, usize::MAX, Refusal::NoCapacity);
+    let endpoint = format!("http://{}", door.address);
     let settings = [("COGWHEEL_CHUNK_TIMEOUT_S", "1"), ("COGWHEEL_REQUEST_TIMEOUT_S", "5")];
     let _tiles = tiles_with(&platform, &[("AWS_ENDPOINT_URL_LAMBDA", &endpoint), settings[0], settings[1]]);
     let start = Instant::now();

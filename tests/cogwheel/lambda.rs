@@ -8,6 +8,9 @@ mod runtime;
 
 use std::time::{Duration, Instant};
 
+use cogwheel::zonal::ZonalError;
+use cogwheel::zonal::request::ChunkRequest;
+use cogwheel::zonal::travel::Envelope;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -240,6 +243,26 @@ fn a_request_ends_a_second_before_its_invocation(#[case] door: Door) {
     let elapsed = start.elapsed();
     assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("busy")));
     assert_ne!(reply.header("retry-after"), "");
+    assert!(elapsed > Duration::from_millis(1500) && elapsed < Duration::from_millis(2900), "{elapsed:?}");
+}
+
+#[test]
+fn a_chunk_ends_a_second_before_its_invocation() {
+    let (folder, _web) = crate::shutdown::with_a_hanging_source();
+    let config = folder.path().join("cogwheel.toml").display().to_string();
+    let lambda = Lambda::with_time(Duration::from_secs(3), &[("COGWHEEL_CONFIG", &config), ("_HANDLER", "chunk")]);
+    let window = json!({ "col": 0, "row": 0, "width": 1, "height": 1 });
+    let input = json!({ "layer": "slow", "version": "", "level": 0, "bands": [1], "nodata": null, "burns": [] });
+    let request: ChunkRequest = serde_json::from_value(json!({
+        "version": 1, "window": window, "rule": "center", "shape": { "window": window, "lines": [], "left": [] },
+        "inputs": [input], "scoring": null, "reduction": { "counts": { "limit": 1 } }
+    }))
+    .unwrap();
+    let start = Instant::now();
+    let outcome = lambda.result(&serde_json::to_value(Envelope::request(&request).unwrap()).unwrap());
+    let elapsed = start.elapsed();
+    let error = serde_json::from_value::<Envelope>(outcome).unwrap().open_outcome().unwrap_err();
+    assert!(matches!(error, ZonalError::Late { .. }), "{error}");
     assert!(elapsed > Duration::from_millis(1500) && elapsed < Duration::from_millis(2900), "{elapsed:?}");
 }
 

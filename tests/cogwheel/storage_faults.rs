@@ -14,6 +14,7 @@ use rstest::rstest;
 
 use crate::support::geo::{ALIGNED_CELL_M, ALIGNED_CORNER};
 use crate::support::made::{Folder, Tiff};
+use crate::support::served::Seen;
 use crate::support::web::{Fault, Web};
 use crate::support::{Answer, Maps, Setup};
 
@@ -250,6 +251,23 @@ fn an_answer_that_stands_still_is_asked_for_again() {
         if worst == Ok(200) { Ok(()) } else { Err(format!("at step {step}: {worst:?}")) }
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// S3 denies what is not there to whoever may not list the bucket.
+#[rstest]
+#[case::not_there(404, 200)]
+#[case::not_to_be_seen(403, 200)]
+#[case::in_trouble(500, 503)]
+#[case::not_understood(400, 502)]
+fn a_file_beside_a_source_need_not_be_there(#[case] beside: u16, #[case] status: u16) {
+    let example = Example::new();
+    let web = Web::start(example.folder.path(""));
+    let is_beside = |seen: &Seen| [".ovr", ".msk", ".aux.xml"].iter().any(|end| seen.path.ends_with(end));
+    web.misbehave(move |seen, _| if is_beside(seen) { Fault::Status(beside) } else { Fault::None });
+    let config = config(&web, &["a.tif"]) + "sidecars = true\n";
+    let answer = Setup { timeout: PATIENCE, ..Setup::default() }.maps(&config).get("/layers/it");
+    assert_eq!(answer.status, status);
+    assert!(web.requests().iter().any(is_beside));
 }
 
 /// The fixed start of all that is random here.

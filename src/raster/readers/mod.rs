@@ -5,6 +5,7 @@ mod cog;
 pub mod gdal;
 mod mosaic;
 mod tiff;
+mod vrt;
 
 use std::sync::Arc;
 

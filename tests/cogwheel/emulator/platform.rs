@@ -155,15 +155,50 @@ impl Instance {
     }
 }
 
-/// A door in front of the emulator that turns the first callers away, as Lambda does when there is no capacity.
-pub struct Throttle {
+/// How a caller is turned away.
+#[derive(Debug, Clone, Copy)]
+pub enum Refusal {
+    /// There is no capacity.
+    NoCapacity,
+    /// The connection ends without an answer.
+    HangsUp,
+    /// The function was started, and failed.
+    Failed,
+}
+
+impl Refusal {
+    fn answer(self) -> String {
+        let (status, header, body) = match self {
+            Self::HangsUp => return String::new(),
+            Self::NoCapacity => (
+                "429 Too Many Requests",
+                "x-amzn-errortype: TooManyRequestsException",
+                "{\"Reason\":\"ReservedFunctionConcurrentInvocationLimitExceeded\",\"Type\":\"User\",\
+                 \"message\":\"Rate Exceeded.\"}",
+            ),
+            Self::Failed => (
+                "200 OK",
+                "x-amz-function-error: Unhandled",
+                "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"Runtime exited with error: signal: killed\"}",
+            ),
+        };
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{header}\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            body.len()
+        )
+    }
+}
+
+/// A door in front of the emulator that turns the first callers away.
+pub struct Door {
     pub address: SocketAddr,
     turned_away: Arc<AtomicUsize>,
     _background: Background,
 }
 
-impl Throttle {
-    pub fn start(platform: &Platform, refusals: usize) -> Self {
+impl Door {
+    pub fn start(platform: &Platform, refusals: usize, refusal: Refusal) -> Self {
         let turned_away = Arc::new(AtomicUsize::new(0));
         let (count, port) = (Arc::clone(&turned_away), platform.port);
         let (background, address) = Background::serve(|listener| async move {
@@ -177,14 +212,7 @@ impl Throttle {
                     if taken.is_ok() {
                         let mut start = [0; 4096];
                         let _ = caller.read(&mut start).await;
-                        let body = "{\"Reason\":\"ReservedFunctionConcurrentInvocationLimitExceeded\",\"Type\":\"User\",\
-                                    \"message\":\"Rate Exceeded.\"}";
-                        let head = format!(
-                            "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\n\
-                             x-amzn-errortype: TooManyRequestsException\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                            body.len()
-                        );
-                        let _ = caller.write_all(format!("{head}{body}").as_bytes()).await;
+                        let _ = caller.write_all(refusal.answer().as_bytes()).await;
                         return;
                     }
                     let mut emulator = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();

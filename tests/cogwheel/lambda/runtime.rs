@@ -82,10 +82,16 @@ impl Lambda {
         Self { process, events, outcomes, _runtime: runtime }
     }
 
-    /// The answer to an event.
-    pub fn invoke(&self, event: &Value) -> Reply {
+    /// What an event comes to.
+    pub fn result(&self, event: &Value) -> Value {
         let (kind, body) = self.outcome(event);
         assert_eq!(kind, "response", "the function failed: {body}");
+        body
+    }
+
+    /// The answer to an event.
+    pub fn invoke(&self, event: &Value) -> Reply {
+        let body = self.result(event);
         Reply {
             status: u16::try_from(body["statusCode"].as_u64().unwrap()).unwrap(),
             is_base64: body["isBase64Encoded"].as_bool().unwrap(),

@@ -139,6 +139,32 @@ fn a_request_of_another_version_is_not_run() {
     });
 }
 
+/// A process that was started earlier may have other words for a layer, and older data of it.
+#[test]
+fn a_process_looks_again_when_it_is_asked_for_another_version() {
+    let folder = Folder::new();
+    let [earlier, stale] = [catalog(&folder), catalog(&folder)];
+    runtime().block_on(async {
+        for catalog in [&earlier, &stale] {
+            open(catalog, "a").await;
+        }
+        let (a, fresh) = (folder.path("a.tif"), folder.path("fresh.tif"));
+        let raster = Tiff::new(&fresh, [2400, 2200], "EPSG:32613", [500_000.0, 4_500_000.0], 30.0);
+        raster.write(|col, row| ((col / 50 + row / 20) % 5) as u8);
+        std::fs::rename(&fresh, &a).unwrap();
+        let config = format!(
+            "[layers.a]\nsource = '{a}'\nattribution = 'new'\n[layers.b]\nsource = '{}'\n",
+            folder.path("b.tif")
+        );
+        let now = Arc::new(Setup::default().catalog(&config));
+        let by = |catalog: &Arc<Catalog>| Zonal::new(&pool(), Arc::new(LocalRunner::new(&pool(), catalog)), LIMITS);
+        let expected = ask(&by(&now), &now, "counts", &body("center")).await.unwrap();
+        assert_eq!(ask(&by(&earlier), &now, "counts", &body("center")).await.unwrap(), expected);
+        let error = ask(&by(&now), &stale, "counts", &body("center")).await.unwrap_err();
+        assert!(matches!(error, ZonalError::Changed { .. }), "{error}");
+    });
+}
+
 /// A runner that fails on one chunk.
 struct Failing(LocalRunner);
 

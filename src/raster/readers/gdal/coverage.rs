@@ -6,9 +6,12 @@
 use std::collections::HashMap;
 
 use gdal::Metadata;
+use gdal::raster::RasterBand;
 
 use super::dataset::Opened;
+use super::profile::is_alpha;
 use super::vrt::{self, Rect, VrtSource};
+use crate::raster::readers::vrt::plain;
 use crate::raster::{BandMask, Profile, Window};
 
 /// VRTs inside a VRT that are opened to find gaps.
@@ -108,16 +111,23 @@ fn nested<'a>(source: &VrtSource, origin: &str, visited: &'a mut Visited) -> Opt
     if !source.is_vrt() || source.has_options {
         return None;
     }
-    let path = source.path(origin);
+    let path = plain(&source.path(origin));
     if !visited.contains_key(&path) {
         if visited.len() >= MOST_VRTS {
             return None;
         }
         visited.insert(path.clone(), None);
-        let inner = Opened::open(&path).ok().and_then(|opened| rects(&opened, &path, visited));
+        let inner = Opened::open(&path).ok().filter(|opened| !has_mask(opened));
+        let inner = inner.and_then(|opened| rects(&opened, &path, visited));
         visited.insert(path.clone(), inner);
     }
     visited.get(&path)?.as_deref()
+}
+
+/// Whether a nodata value, a mask or an alpha band says what there is: that is for who looks at it.
+fn has_mask(opened: &Opened) -> bool {
+    let is_masked = |band: &RasterBand<'_>| band.mask_flags().is_ok_and(|flags| !flags.is_all_valid());
+    opened.dataset().rasterbands().flatten().any(|band| is_alpha(&band) || is_masked(&band))
 }
 
 /// A part of the source rectangle `from`, moved to where `from` goes.

@@ -95,21 +95,36 @@ pub enum Role {
     Layer,
     /// As a part of a mosaic, which knows where it is: only its cells matter.
     Source,
-    /// A VRT without its sources, which somebody else reads.
-    Frame {
-        /// What is left of its text.
-        text: Bytes,
-        /// Files that its version depends on.
-        files: Vec<String>,
-        /// See [`Profile::source_alignment`].
-        alignment: usize,
-    },
+    /// A VRT whose sources somebody else reads.
+    Frame(Frame),
+}
+
+/// What is left of a VRT whose sources somebody else reads: its description, and its own overviews.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// It is a part of another one.
+    pub is_source: bool,
+    /// Its text without the sources, where GDAL is not to know them.
+    pub text: Option<Bytes>,
+    /// Files that its version depends on.
+    pub files: Vec<String>,
+    /// See [`Profile::source_alignment`].
+    pub alignment: usize,
 }
 
 impl Role {
     /// Of a raster so deep inside mosaics.
     pub(super) fn at(depth: usize) -> Self {
         if depth == 0 { Self::Layer } else { Self::Source }
+    }
+
+    /// Whether only its cells matter.
+    fn is_source(&self) -> bool {
+        match self {
+            Self::Layer => false,
+            Self::Source => true,
+            Self::Frame(frame) => frame.is_source,
+        }
     }
 }
 
@@ -148,16 +163,19 @@ impl GdalRaster {
             location.map_err(|refusal| RasterError::Storage { origin: redacted(origin), error: refusal.into() })?;
         let location = snapshot.without_query(location);
         let source = Source::new(location.to_gdal(), snapshot);
+        let source = if role.is_source() { source.cells_only() } else { source };
         let source = Arc::new(match &role {
-            Role::Layer => source,
-            Role::Source => source.cells_only(),
-            Role::Frame { text, .. } => source.showing(text.clone()),
+            Role::Frame(Frame { text: Some(text), .. }) => source.showing(text.clone()),
+            _ => source,
         });
         let (shown, path) = (location.to_string(), source.path.clone());
         let job = move |opened: &Opened| {
             vsi::expect(vrt::overviews(opened, &path));
             let (profile, files) = profile::of(&shown, opened, crs.clone(), &role)?;
-            let coverage = Coverage::of(opened, &profile);
+            let coverage = match role {
+                Role::Frame(_) => Coverage::default(),
+                Role::Layer | Role::Source => Coverage::of(opened, &profile),
+            };
             let mut sources = vrt::sources(opened).unwrap_or_default();
             // A mosaic of files is searched by GDAL alone.
             let is_file = |path: String| matches!(Location::parse(&path), Ok(Location::File(_)));

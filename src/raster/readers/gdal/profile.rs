@@ -8,33 +8,37 @@ use std::sync::OnceLock;
 use gdal::Metadata;
 use gdal::raster::{ColorInterpretation, GdalDataType, RasterBand};
 
-use super::Role;
 use super::dataset::{Opened, reason};
 use super::files::Files;
 use super::tags::Tags;
-use super::{coverage, ffi, vrt, vsi};
+use super::{Frame, Role, coverage, ffi, vrt, vsi};
 use crate::geo::{Affine, Crs};
+use crate::raster::readers::vrt::plain;
 use crate::raster::{Band, BandMask, DataType, Level, LonLatBounds, Profile, RasterError, Rgba};
 
 /// Describes an open dataset, and names its files; `crs` overrides its own.
 pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>, role: &Role) -> Result<(Profile, Files), RasterError> {
     let dataset = opened.dataset();
     let path = opened.dataset().description().unwrap_or_default();
-    let beyond = if let Role::Frame { files, .. } = role { files.as_slice() } else { &[] };
     let is_alone = is_tiff_alone(&path, opened);
     let tags = if is_alone { Tags::of(&path) } else { None };
     let crs = match crs.or_else(|| coded_crs(tags?)) {
         Some(crs) => crs,
         None => own_crs(origin, opened)?,
     };
-    let all = if is_alone { vec![path.clone()] } else { files(&path, opened, beyond) };
+    let all = match role {
+        _ if is_alone => vec![path.clone()],
+        // The VRT that it is a part of counts its files.
+        Role::Frame(Frame { is_source: true, .. }) => vec![path.clone()],
+        Role::Frame(frame) => files(&path, opened, &frame.files),
+        Role::Layer | Role::Source => files(&path, opened, &[]),
+    };
     let (width, height) = dataset.raster_size();
-    let (geotransform, bounds) = match role {
-        Role::Source => (Affine([0.0, 1.0, 0.0, 0.0, 0.0, 1.0]), LonLatBounds::WORLD),
-        Role::Layer | Role::Frame { .. } => {
-            let geotransform = own_geotransform(origin, opened)?;
-            (geotransform, LonLatBounds::of_raster(&crs, &geotransform, width, height)?)
-        }
+    let (geotransform, bounds) = if role.is_source() {
+        (Affine([0.0, 1.0, 0.0, 0.0, 0.0, 1.0]), LonLatBounds::WORLD)
+    } else {
+        let geotransform = own_geotransform(origin, opened)?;
+        (geotransform, LonLatBounds::of_raster(&crs, &geotransform, width, height)?)
     };
     let read_error =
         |error: gdal::errors::GdalError| RasterError::Open { origin: origin.to_owned(), reason: reason(&error) };
@@ -54,12 +58,12 @@ pub fn of(origin: &str, opened: &Opened, crs: Option<Crs>, role: &Role) -> Resul
         bands: describe_all(&bands, tags.is_none_or(|tags| tags.has_units)).map_err(read_error)?,
         source_decimation: match role {
             Role::Layer => source_decimation_now(&path, opened),
-            Role::Frame { .. } => OnceLock::new(),
+            Role::Frame(_) => OnceLock::new(),
             Role::Source => OnceLock::from(1),
         },
         source_alignment: match role {
             Role::Layer => coverage::alignment(opened),
-            Role::Frame { alignment, .. } => *alignment,
+            Role::Frame(frame) => frame.alignment,
             Role::Source => 1,
         },
         version: version(origin, &files, &all),
@@ -141,7 +145,7 @@ fn describe_all(bands: &[RasterBand<'_>], have_units: bool) -> gdal::errors::Res
     bands.iter().map(|band| describe(band, has_alpha, have_units)).collect()
 }
 
-fn is_alpha(band: &RasterBand<'_>) -> bool {
+pub fn is_alpha(band: &RasterBand<'_>) -> bool {
     band.color_interpretation() == ColorInterpretation::AlphaBand
 }
 
@@ -216,12 +220,12 @@ const MOST_VRTS: usize = 1000;
 fn files(origin: &str, opened: &Opened, beyond: &[String]) -> Vec<String> {
     let mut all = ffi::file_list(opened.dataset());
     all.extend_from_slice(beyond);
-    let mut visited = HashSet::from([origin.to_owned()]);
+    let mut visited = HashSet::from([plain(origin)]);
     let mut index = 0;
     while let Some(file) = all.get(index).cloned() {
         index += 1;
         let is_vrt = file.to_ascii_lowercase().ends_with(".vrt");
-        if is_vrt && visited.len() < MOST_VRTS && visited.insert(file.clone()) {
+        if is_vrt && visited.len() < MOST_VRTS && visited.insert(plain(&file)) {
             let inner = Opened::open(&file).map(|opened| ffi::file_list(opened.dataset()));
             all.extend(inner.into_iter().flatten().skip(1));
         }

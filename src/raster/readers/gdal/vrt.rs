@@ -6,6 +6,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::dataset::Opened;
 use super::ffi::FloatWindow;
+use crate::raster::readers::vrt::{SourceFile, attribute, is_vrt};
 use crate::storage::{Location, Object};
 
 /// A rectangle: left, top, right, bottom.
@@ -15,8 +16,7 @@ pub struct Rect(pub [f64; 4]);
 /// A source of a VRT band.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct VrtSource {
-    file: String,
-    relative: bool,
+    file: SourceFile,
     /// GDAL opens it in a way that we don't look into.
     pub has_options: bool,
     /// In pixels of the source.
@@ -51,20 +51,18 @@ impl Touched {
 impl VrtSource {
     /// With the file that an element `SourceFilename` names; reads to its end.
     fn named(self, reader: &mut Reader<&[u8]>, tag: &BytesStart<'_>) -> Option<Self> {
-        let relative = attribute(tag, "relativeToVRT").is_some_and(|value| value == "1");
         let text = reader.read_text(tag.name()).ok()?;
-        Some(Self { file: quick_xml::escape::unescape(&text).ok()?.into_owned(), relative, ..self })
+        Some(Self { file: SourceFile::named(&quick_xml::escape::unescape(text.trim_start()).ok()?, tag), ..self })
     }
 
     /// As GDAL opens it, from a VRT at `origin`.
     pub fn path(&self, origin: &str) -> String {
-        let folder = origin.rsplit_once('/').map_or("", |(folder, _)| folder);
-        if !self.relative || folder.is_empty() { self.file.clone() } else { format!("{folder}/{}", self.file) }
+        self.file.path(origin)
     }
 
     /// Whether it is, by its name, a VRT itself.
     pub fn is_vrt(&self) -> bool {
-        is_vrt(&self.file)
+        self.file.is_vrt()
     }
 
     /// What a window needs of it, which becomes pixels of `scale` pixels of the VRT each; nothing where they are apart.
@@ -80,10 +78,6 @@ impl VrtSource {
         let (row, height, rows) = side(window.row, window.height, 1, scale[1])?;
         Some(Touched { path: self.path(origin), window: FloatWindow { col, row, width, height }, size: [cols, rows] })
     }
-}
-
-fn is_vrt(path: &str) -> bool {
-    path.to_ascii_lowercase().ends_with(".vrt")
 }
 
 /// At least one pixel.
@@ -171,11 +165,6 @@ const SOURCE_SUFFIX: &str = "Source";
 /// `SimpleSource`, `ComplexSource`, `AveragedSource`, `KernelFilteredSource`, `NoDataFromMaskSource`.
 fn is_source(tag: &BytesStart<'_>) -> bool {
     tag.name().as_ref().ends_with(SOURCE_SUFFIX)
-}
-
-fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
-    let attribute = tag.try_get_attribute(name).ok()??;
-    Some(attribute.value.into_owned())
 }
 
 fn rect(tag: &BytesStart<'_>) -> Option<Rect> {

@@ -89,29 +89,31 @@ impl Drawing {
         }
     }
 
-    /// What is read of a source now that its file is known; nothing when the file does not reach into the window.
+    /// What is read of a source now that its file is known, in parts; nothing when the file does not reach into the window.
     ///
     /// # Errors
     /// When the file has not got what the VRT says.
     pub fn open(
-        &self, description: &Description, touch: usize, raster: Arc<dyn Raster>,
-    ) -> Result<Option<Opened>, RasterError> {
+        &self, description: &Description, touch: usize, raster: &Arc<dyn Raster>,
+    ) -> Result<Vec<Opened>, RasterError> {
         let own = &self.touches[touch];
         let file = raster.profile();
         if let Some(reason) = own.lacks(description, file) {
             return Err(RasterError::Read { origin: file.origin.clone(), reason });
         }
-        let Some(source) = own.source.within(full_size(file)) else { return Ok(None) };
-        let Some(sampling) = Sampling::of(&self.view, &source, file) else { return Ok(None) };
-        let request = ReadRequest {
-            level: sampling.level,
-            decimation: sampling.decimation,
-            window: sampling.window(),
-            bands: own.read.clone(),
-            nodata: None,
-            decimate_by: Decimation::Nearest,
+        let sampling = own.source.within(full_size(file)).and_then(|source| Sampling::of(&self.view, &source, file));
+        let opened = |sampling: Sampling| {
+            let request = ReadRequest {
+                level: sampling.level,
+                decimation: sampling.decimation,
+                window: sampling.window(),
+                bands: own.read.clone(),
+                nodata: None,
+                decimate_by: Decimation::Nearest,
+            };
+            Opened { raster: Arc::clone(raster), request, touch, sampling }
         };
-        Ok(Some(Opened { raster, request, touch, sampling }))
+        Ok(sampling.map_or_else(Vec::new, Sampling::parts).into_iter().map(opened).collect())
     }
 
     /// Draws what was read of a source.

@@ -25,10 +25,11 @@ use canvas::Covered;
 use drawing::{Drawing, Opened};
 use sampling::View;
 pub use text::Text;
-use vrt::{Description, SourceFile};
+use vrt::Description;
 
 use super::Readers;
-use super::gdal::{GdalRaster, Role};
+use super::gdal::{Frame, GdalRaster, Role};
+use super::vrt::SourceFile;
 use crate::geo::Crs;
 use crate::raster::validity::combine;
 use crate::raster::{BandMask, Future, Mask, MaskKind, Pixels, Profile, Raster, RasterError, ReadRequest};
@@ -82,7 +83,7 @@ pub struct Mosaic {
     index: Index,
     /// Tells its open sources from those of others.
     id: u64,
-    /// GDAL does not know the sources.
+    /// GDAL does not know where its gaps are.
     is_framed: bool,
 }
 
@@ -96,12 +97,16 @@ impl MosaicRaster {
     ) -> Result<Result<Self, GdalRaster>, RasterError> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let Text { xml, description } = text;
-        let is_framed = description.sources.len() > MOST_SHOWN_TO_GDAL || description.asks_for_other_masks();
-        let role = if is_framed { frame(&description, &xml, origin) } else { Role::at(depth) };
+        let is_large = description.sources.len() > MOST_SHOWN_TO_GDAL;
+        // Of an inner one that has several sources, GDAL knows nothing that they do not tell: it has no overviews by theirs.
+        let is_known = depth > 0 && description.has_several_sources();
+        let is_hidden = is_large || is_known || description.asks_for_other_masks();
+        let is_framed = is_hidden || depth > 0;
+        let role = if is_framed { frame(&description, is_hidden, &xml, origin, depth) } else { Role::Layer };
         let gdal = GdalRaster::open_as(role, &readers.pool, Arc::clone(&snapshot), origin, crs.clone()).await?;
-        if !agree(&description, gdal.profile(), is_framed) {
-            let whole = if is_framed { GdalRaster::open(&readers.pool, snapshot, origin, crs).await? } else { gdal };
-            return Ok(Err(whole));
+        if !agree(&description, gdal.profile(), is_hidden) {
+            let whole = GdalRaster::open_as(Role::at(depth), &readers.pool, snapshot, origin, crs);
+            return Ok(Err(if is_framed { whole.await? } else { gdal }));
         }
         let profile = Arc::new(Profile { reader: "mosaic", ..gdal.profile().clone() });
         let build = move || {
@@ -143,8 +148,8 @@ impl MosaicRaster {
         let files: Vec<u32> = drawing.touches.iter().map(|touch| touch.file).collect();
         let rasters = try_join_all(files.into_iter().map(|file| self.source(file))).await?;
         let description = &self.mosaic.description;
-        let opened = rasters.into_iter().enumerate().map(|(index, raster)| drawing.open(description, index, raster));
-        let mut opened: Vec<Opened> = opened.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        let opened = rasters.into_iter().enumerate().map(|(index, raster)| drawing.open(description, index, &raster));
+        let mut opened: Vec<Opened> = opened.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         while !opened.is_empty() {
             let mut bytes = 0;
             let fits = |opened: &&Opened| {
@@ -179,14 +184,15 @@ impl MosaicRaster {
         };
         for index in 0..drawing.touches.len() {
             let raster = self.readers.sources.get(&(self.mosaic.id, drawing.touches[index].file))?;
-            let opened = match drawing.open(&self.mosaic.description, index, raster) {
-                Ok(Some(opened)) => opened,
-                Ok(None) => continue,
+            let parts = match drawing.open(&self.mosaic.description, index, &raster) {
+                Ok(parts) => parts,
                 Err(error) => return Some(Err(error)),
             };
-            match opened.raster.read_now(&opened.request)? {
-                Ok(pixels) => drawing.draw(&self.mosaic.description, &opened, &pixels),
-                Err(error) => return Some(Err(error)),
+            for part in parts {
+                match part.raster.read_now(&part.request)? {
+                    Ok(pixels) => drawing.draw(&self.mosaic.description, &part, &pixels),
+                    Err(error) => return Some(Err(error)),
+                }
             }
         }
         Some(Ok(drawing.finish(&self.profile, request)))
@@ -210,10 +216,7 @@ impl MosaicRaster {
         }
         let view = self.view(request);
         let mut covered = Covered::none(&view);
-        self.mosaic
-            .touched(&view)
-            .into_iter()
-            .for_each(|source| covered.add(self.mosaic.description.sources[source as usize].to));
+        self.mosaic.below(&view).for_each(|source| covered.add(self.mosaic.description.sources[source as usize].to));
         covered.mask()
     }
 }
@@ -264,16 +267,20 @@ impl Raster for MosaicRaster {
 }
 
 impl Mosaic {
-    /// The sources below a view, in the order in which they are drawn.
-    fn touched(&self, view: &View) -> Vec<u32> {
+    /// The sources below a view.
+    fn below(&self, view: &View) -> impl Iterator<Item = u32> {
         let [left, top, right, bottom] = view.edges();
         let envelope = AABB::from_corners([left, top], [right, bottom]);
-        let below = self.index.locate_in_envelope_intersecting(envelope).map(|found| found.data);
-        let overlaps = |source: &u32| {
+        let near = self.index.locate_in_envelope_intersecting(envelope).map(|found| found.data);
+        near.filter(move |source| {
             let to = self.description.sources[*source as usize].to;
             to[0] < right && to[1] < bottom && to[2] > left && to[3] > top
-        };
-        let mut touched: Vec<u32> = below.filter(overlaps).collect();
+        })
+    }
+
+    /// The same, in the order in which they are drawn.
+    fn touched(&self, view: &View) -> Vec<u32> {
+        let mut touched: Vec<u32> = self.below(view).collect();
         touched.sort_unstable_by_key(|source| (self.description.sources[*source as usize].order, *source));
         touched
     }
@@ -291,18 +298,19 @@ fn index(description: &Description) -> Index {
     RTree::bulk_load((0..).zip(&description.sources).map(place).collect())
 }
 
-/// A VRT as GDAL is shown it when it has too many sources.
-fn frame(description: &Description, xml: &str, origin: &str) -> Role {
-    let files = if description.files.len() > MOST_CHECKED_FILES {
-        Vec::new()
-    } else {
-        description.files.iter().map(|file| file.path(origin)).collect()
-    };
-    Role::Frame { text: description.frame(xml).into(), files, alignment: description.alignment() }
+/// A VRT as GDAL is shown it when it need not know the sources, or is not to.
+fn frame(description: &Description, is_hidden: bool, xml: &str, origin: &str, depth: usize) -> Role {
+    let text = is_hidden.then(|| description.frame(xml).into());
+    let is_source = depth > 0;
+    let is_watched = !is_source && description.files.len() <= MOST_CHECKED_FILES;
+    let watched = description.files.iter().filter(|_| is_watched);
+    let files = watched.map(|file| file.path(origin)).collect();
+    let alignment = if is_source { 1 } else { description.alignment() };
+    Role::Frame(Frame { is_source, text, files, alignment })
 }
 
 /// Whether GDAL means by a VRT what this reader does.
-fn agree(description: &Description, profile: &Profile, is_framed: bool) -> bool {
+fn agree(description: &Description, profile: &Profile, is_hidden: bool) -> bool {
     let is_masked = profile.bands.iter().any(|band| band.mask == BandMask::Dataset);
     let first = profile.bands.first().map(|band| band.dtype);
     profile.driver == "VRT"
@@ -310,7 +318,7 @@ fn agree(description: &Description, profile: &Profile, is_framed: bool) -> bool 
         && profile.bands.iter().all(|band| Some(band.dtype) == first)
         && is_masked == description.has_mask
         // Overviews have masks in ways of their own.
-        && !(is_framed && is_masked && profile.levels.len() > 1)
+        && !(is_hidden && is_masked && profile.levels.len() > 1)
 }
 
 fn with_gaps(pixels: Pixels, covered: Option<Vec<u8>>) -> Pixels {

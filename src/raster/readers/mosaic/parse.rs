@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+use super::super::vrt::{SourceFile, attribute};
 use super::values::Values;
-use super::vrt::{Description, Edges, Origin, Plane, Source, SourceFile};
+use super::vrt::{Description, Edges, Origin, Plane, Source};
 
 /// Elements of a dataset that say nothing of pixels: GDAL reads them.
 const OF_DATASETS: [&str; 5] = ["SRS", "GeoTransform", "Metadata", "BlockXSize", "BlockYSize"];
@@ -28,6 +29,25 @@ const OF_BANDS: [&str; 11] = [
     "Metadata",
     "GDALRasterAttributeTable",
 ];
+
+/// Elements of a source; the last ones only of a complex one.
+const OF_SOURCES: [&str; 11] = [
+    "SourceFilename",
+    "SourceBand",
+    "SourceProperties",
+    "SrcRect",
+    "DstRect",
+    "NODATA",
+    "UseMaskBand",
+    "ColorTableComponent",
+    "ScaleOffset",
+    "ScaleRatio",
+    "LUT",
+];
+
+/// What bands can hold.
+const DTYPES: [&str; 10] =
+    ["Byte", "Int8", "UInt16", "Int16", "UInt32", "Int32", "UInt64", "Int64", "Float32", "Float64"];
 
 impl Description {
     /// Reads the text of a VRT; `None` when there is something in it that this reader does not know.
@@ -62,6 +82,8 @@ struct Draft {
     from: Option<Edges>,
     to: Option<Edges>,
     values: Values,
+    /// Which of [`OF_SOURCES`] there were, a bit each.
+    elements: u32,
 }
 
 impl<'a> Parser<'a> {
@@ -99,22 +121,25 @@ impl<'a> Parser<'a> {
     }
 
     fn mask(&mut self) -> Option<()> {
-        self.found.has_mask = true;
         loop {
             match self.reader.read_event().ok()? {
-                Event::Start(tag) if tag.name().as_ref() == "VRTRasterBand" => self.band(&tag, Plane::Mask)?,
+                Event::Start(tag) if tag.name().as_ref() == "VRTRasterBand" && !self.found.has_mask => {
+                    self.found.has_mask = true;
+                    self.band(&tag, Plane::Mask)?;
+                }
                 Event::Start(_) | Event::Empty(_) | Event::Eof => return None,
-                Event::End(_) => return Some(()),
+                Event::End(_) => return self.found.has_mask.then_some(()),
                 _ => {}
             }
         }
     }
 
     fn band(&mut self, tag: &BytesStart<'a>, plane: Plane) -> Option<()> {
-        if attribute(tag, "subClass").is_some() {
+        let is_known = |name: String| DTYPES.iter().any(|own| own.eq_ignore_ascii_case(&name));
+        if attribute(tag, "subClass").is_some() || !attribute(tag, "dataType").is_none_or(is_known) {
             return None;
         }
-        let (mut order, first) = (0, self.found.sources.len());
+        let (mut order, mut kept, first) = (0, 0, self.found.sources.len());
         loop {
             let start = self.position();
             match self.reader.read_event().ok()? {
@@ -123,9 +148,11 @@ impl<'a> Parser<'a> {
                         let draft = self.source(&tag)?;
                         let end = self.position();
                         self.found.spans.push(start..end);
-                        self.keep(draft, plane, order, first)?;
+                        kept += usize::from(self.keep(draft, plane, order, kept, first)?);
                         order += 1;
                     }
+                    // A mask is 0 where nothing is drawn.
+                    "NoDataValue" if plane == Plane::Mask => return None,
                     name if name == "Overview" || OF_BANDS.contains(&name) => self.skip(&tag)?,
                     _ => return None,
                 },
@@ -140,14 +167,20 @@ impl<'a> Parser<'a> {
     fn source(&mut self, tag: &BytesStart<'a>) -> Option<Draft> {
         let is_complex = tag.name().as_ref() == "ComplexSource";
         self.resamples |= attribute(tag, "resampling").is_some();
+        // Others are to GDAL what elements are.
+        let is_known = |name: &str| ["resampling", "name"].contains(&name);
+        if !tag.attributes().all(|attribute| attribute.is_ok_and(|attribute| is_known(attribute.key.as_ref()))) {
+            return None;
+        }
         let mut draft = Draft::default();
         loop {
-            match self.reader.read_event().ok()? {
+            let event = self.reader.read_event().ok()?;
+            if let Event::Start(tag) | Event::Empty(tag) = &event {
+                draft.note(tag.name().as_ref())?;
+            }
+            match event {
                 Event::Start(tag) => match tag.name().as_ref() {
-                    "SourceFilename" => {
-                        let relative = attribute(&tag, "relativeToVRT").is_some_and(|value| value == "1");
-                        draft.file = Some(SourceFile { name: self.text(&tag)?.into(), relative });
-                    }
+                    "SourceFilename" => draft.file = Some(SourceFile::named(&self.text(&tag)?, &tag)),
                     "SourceBand" => draft.origin = Some(origin(&self.text(&tag)?)?),
                     "SourceProperties" => {
                         draft.size = size(&tag);
@@ -168,15 +201,16 @@ impl<'a> Parser<'a> {
                     "SrcRect" | "DstRect" => draft.place(&tag)?,
                     _ => return None,
                 },
-                Event::End(_) => return Some(draft),
+                Event::End(_) => return draft.is_known().then_some(draft),
                 Event::Eof => return None,
                 _ => {}
             }
         }
     }
 
-    /// Adds a source; where the one of the same place in an earlier band differs in its band only, they become one.
-    fn keep(&mut self, draft: Draft, plane: Plane, order: u32, first: usize) -> Option<()> {
+    /// Adds a source; where the one of the same place in an earlier band differs in its band only, they become one. Whether
+    /// there was anything to add.
+    fn keep(&mut self, draft: Draft, plane: Plane, order: u32, place: usize, first: usize) -> Option<bool> {
         let size = draft.size.unwrap_or([f64::INFINITY; 2]);
         let source = Source {
             order,
@@ -188,13 +222,12 @@ impl<'a> Parser<'a> {
             planes: vec![(plane, draft.origin.unwrap_or(Origin::Band(1)))],
         };
         // One that is beside its file draws nothing.
-        let Some(source) = source.within(size) else { return Some(()) };
-        let place = usize::try_from(order).ok()?;
+        let Some(source) = source.within(size) else { return Some(false) };
         match self.found.sources.get_mut(place) {
             Some(earlier) if place < first && earlier.is_beside(&source) => earlier.planes.extend(source.planes),
             _ => self.found.sources.push(source),
         }
-        Some(())
+        Some(true)
     }
 
     fn file(&mut self, file: SourceFile) -> u32 {
@@ -249,6 +282,23 @@ impl Source {
 }
 
 impl Draft {
+    /// Takes note of an element; `None` when it is unknown, or not the first of its name, which GDAL would take.
+    fn note(&mut self, element: &str) -> Option<()> {
+        let bit = 1 << OF_SOURCES.iter().position(|own| *own == element)?;
+        let is_new = self.elements & bit == 0;
+        self.elements |= bit;
+        is_new.then_some(())
+    }
+
+    /// Whether what is done to its values is known for what it is made of.
+    fn is_known(&self) -> bool {
+        // A mask has no nodata value of its own, which would come first.
+        let is_mask = matches!(self.origin, Some(Origin::MaskOf(_)));
+        let is_hidden_twice = is_mask && self.values.by_mask && self.values.nodata.is_some();
+        let is_color_of_constant = self.values.is_constant() && self.values.color.is_some();
+        !is_hidden_twice && !is_color_of_constant
+    }
+
     fn place(&mut self, tag: &BytesStart<'_>) -> Option<()> {
         let number = |name| attribute(tag, name)?.trim().parse::<f64>().ok().filter(|number| number.is_finite());
         let (x, y, width, height) = (number("xOff")?, number("yOff")?, number("xSize")?, number("ySize")?);
@@ -273,11 +323,4 @@ fn origin(text: &str) -> Option<Origin> {
 fn size(tag: &BytesStart<'_>) -> Option<[f64; 2]> {
     let number = |name| attribute(tag, name)?.trim().parse::<f64>().ok();
     Some([number("RasterXSize")?, number("RasterYSize")?])
-}
-
-/// An attribute, by its name in any case, as GDAL has it.
-fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
-    let attributes = tag.attributes().filter_map(Result::ok);
-    let found = attributes.into_iter().find(|attribute| attribute.key.as_ref().eq_ignore_ascii_case(name))?;
-    Some(found.value.into_owned())
 }

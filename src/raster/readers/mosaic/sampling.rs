@@ -9,8 +9,12 @@ const TOLERANCE_PX: f64 = 1e-3;
 /// A position this close below a whole pixel is on it.
 const EPSILON_PX: f64 = 1e-10;
 
-/// More pixels than these are not read to pick a few of them: the file is read decimated.
+/// Pixels of a file that are read at once: of more, some rows after the others.
 const MOST_PIXELS: usize = 1 << 20;
+
+/// GDAL takes an overview whose pixels are larger than those wanted, up to so much: `factor < wanted * 1.2 + 0.1`.
+const LARGER: f64 = 1.2;
+const LARGER_BY: f64 = 0.1;
 
 /// One axis of a window on a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,14 +75,28 @@ impl Sampling {
             length(source.from) / length(source.to)
         });
         let px = [view.scale[0] * stretch[0], view.scale[1] * stretch[1]];
-        let level = file.level_for(px);
+        let level = level(px, file);
         let exact = Self::at(view, source, file, stretch, level, 1)?;
-        if exact.cols.count.saturating_mul(exact.rows.count) <= MOST_PIXELS {
+        if exact.pixels() <= MOST_PIXELS {
             return Some(exact);
         }
+        // What the view leaves out anyway; of what it shows, each pixel is the one under its centre.
         let [x, y] = file.level_scale(level);
-        let decimation = power_of_two_up_to((px[0] / x).min(px[1] / y));
+        let decimation = power_of_two_up_to(view.scale[0].min(view.scale[1]).min(px[0] / x).min(px[1] / y));
         Self::at(view, source, file, stretch, level, decimation)
+    }
+
+    fn pixels(&self) -> usize {
+        self.cols.count.saturating_mul(self.rows.count)
+    }
+
+    /// In parts that are read one after the other.
+    pub fn parts(self) -> Vec<Self> {
+        if self.pixels() <= MOST_PIXELS {
+            return vec![self];
+        }
+        let rows = self.rows.parts((MOST_PIXELS / self.cols.count).max(1));
+        rows.into_iter().map(|rows| Self { rows, cols: self.cols.clone(), ..self }).collect()
     }
 
     fn at(
@@ -100,6 +118,36 @@ impl Sampling {
         let (cols, rows) = (&self.cols, &self.rows);
         Window { col: cols.first, row: rows.first, width: cols.count, height: rows.count }
     }
+}
+
+impl Axis {
+    /// Parts of it, of up to `most` pixels of the file each, or one that is wanted.
+    fn parts(&self, most: usize) -> Vec<Self> {
+        let pick = |index: usize| self.picks.as_ref().map_or(index, |picks| picks[index]);
+        let (mut parts, mut start) = (Vec::new(), 0);
+        while start < self.to.len() {
+            let first = pick(start);
+            let count = (start..self.to.len()).take_while(|index| pick(*index) - first < most).count();
+            let end = start + count;
+            let picks = self.picks.as_ref().map(|picks| picks[start..end].iter().map(|pick| pick - first).collect());
+            parts.push(Self {
+                to: self.to.start + start..self.to.start + end,
+                first: self.first + first,
+                count: pick(end - 1) + 1 - first,
+                picks,
+            });
+            start = end;
+        }
+        parts
+    }
+}
+
+/// The level of a file that GDAL reads for pixels of this size, in pixels of the file.
+#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
+fn level(px: [f64; 2], file: &Profile) -> usize {
+    let most = px[0].min(px[1]) * LARGER + LARGER_BY;
+    let factor = |level: &Level| (file.width as f64 / level.width as f64).min(file.height as f64 / level.height as f64);
+    (1..file.levels.len()).rev().find(|level| factor(&file.levels[*level]) < most).unwrap_or(0)
 }
 
 /// Pixels along one axis, of the view and of the file.

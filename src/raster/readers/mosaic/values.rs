@@ -106,12 +106,23 @@ impl Values {
         self.color.is_none() && self.scale.is_none() && self.table.is_empty()
     }
 
+    /// Whether all cells become one value.
+    pub fn is_constant(&self) -> bool {
+        self.scale.is_some_and(|scale| scale.ratio == 0.0)
+    }
+
     /// Takes an element of a complex source; `None` when it is unknown, or says nothing sensible.
     pub fn set(&mut self, element: &str, text: &str) -> Option<()> {
-        let number = || text.parse::<f64>().ok();
+        let number = || text.parse::<f64>().ok().filter(|number| !(number.is_nan() && number.is_sign_negative()));
         match element {
             "NODATA" => self.nodata = Some(number()?),
-            "UseMaskBand" => self.by_mask = ["1", "true", "yes", "on"].contains(&text.to_ascii_lowercase().as_str()),
+            "UseMaskBand" => {
+                self.by_mask = match text.to_ascii_lowercase().as_str() {
+                    "1" | "true" | "yes" | "on" => true,
+                    "0" | "false" | "no" | "off" => false,
+                    _ => return None,
+                }
+            }
             "ColorTableComponent" => self.color = Some(text.parse().ok().filter(|part| (1..=4).contains(part))?),
             "ScaleOffset" => self.scale.get_or_insert_default().offset = number()?,
             "ScaleRatio" => self.scale.get_or_insert_default().ratio = number()?,
@@ -128,7 +139,8 @@ impl Values {
         let Some(nodata) = of_band.or(self.nodata) else { return Hidden::Nothing };
         let is_nodata_alone = self.keeps_values() && !self.by_mask;
         if is_nodata_alone && matches!(band.dtype, DataType::U8 | DataType::U16 | DataType::I16) {
-            return Hidden::Double(nodata.trunc(), 0.0);
+            let [low, high] = range(band.dtype);
+            return if (low..=high).contains(&nodata) { Hidden::Double(nodata.trunc(), 0.0) } else { Hidden::Nothing };
         }
         match precision {
             Precision::Double => Hidden::double(nodata, band.dtype),
@@ -150,8 +162,9 @@ impl Values {
             value = f64::from(color[part - 1]);
         }
         if let Some(Scale { ratio, offset }) = self.scale {
-            // A constant, whatever the cell holds.
-            value = if ratio == 0.0 { offset } else { precision.round(value * ratio + offset) };
+            // A constant, whatever the cell holds: unless GDAL has to look at it for something else.
+            let is_seen = self.nodata.is_some() || self.by_mask;
+            value = if ratio == 0.0 && !is_seen { offset } else { precision.round(value * ratio + offset) };
         }
         if !self.table.is_empty() {
             value = precision.round(self.looked_up(value));
@@ -173,8 +186,13 @@ impl Values {
 
 /// Whether a band of this type can hold a value, or one next to it.
 fn is_in_range(value: f64, dtype: DataType) -> bool {
-    let [low, high] = with_sample_type!(dtype, T => [f64::MIN, f64::MAX].map(|most| T::from_f64(most).to_f64()));
+    let [low, high] = range(dtype);
     !dtype.is_integer() || (low..=high).contains(&value)
+}
+
+/// The lowest and the highest value of a type.
+fn range(dtype: DataType) -> [f64; 2] {
+    with_sample_type!(dtype, T => [f64::MIN, f64::MAX].map(|most| T::from_f64(most).to_f64()))
 }
 
 /// `input:output,input:output`, inputs ascending.

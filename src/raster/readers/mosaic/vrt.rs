@@ -1,5 +1,6 @@
 //! What a VRT says of its sources: where each comes from and where it goes.
 
+use super::super::vrt::SourceFile;
 use super::values::Values;
 
 /// A rectangle of pixels: left, top, right, bottom.
@@ -18,13 +19,6 @@ pub struct Description {
     pub has_mask: bool,
     /// Where the sources are in the text.
     pub spans: Vec<std::ops::Range<usize>>,
-}
-
-/// A file that sources are in.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct SourceFile {
-    pub name: Box<str>,
-    pub relative: bool,
 }
 
 /// A source of one band or of several.
@@ -64,26 +58,6 @@ pub enum Origin {
     MaskOf(usize),
 }
 
-impl SourceFile {
-    /// Whether it is, by its name, a VRT itself.
-    pub fn is_vrt(&self) -> bool {
-        self.name.to_ascii_lowercase().ends_with(".vrt")
-    }
-
-    /// Whether it is where it is, whatever the VRT says.
-    fn is_absolute(&self) -> bool {
-        self.name.starts_with('/') || self.name.contains("://")
-    }
-
-    /// As GDAL opens it, from a VRT at `origin`.
-    pub fn path(&self, origin: &str) -> String {
-        match origin.rsplit_once('/') {
-            Some((folder, _)) if self.relative && !self.is_absolute() => format!("{folder}/{}", self.name),
-            _ => self.name.to_string(),
-        }
-    }
-}
-
 impl Source {
     /// The part of it that is in a file of this size; `None` where nothing is.
     pub fn within(&self, size: [f64; 2]) -> Option<Self> {
@@ -120,6 +94,11 @@ impl Description {
             end = span.end;
         }
         frame + &xml[end..]
+    }
+
+    /// Whether some band has more than one source.
+    pub fn has_several_sources(&self) -> bool {
+        self.sources.iter().any(|source| source.order > 0)
     }
 
     /// Whether a source is the mask of a band other than the first: GDAL 3.12 crashes where the file has no such band.

@@ -33,6 +33,17 @@ use crate::support::readers::open;
 )]
 #[case::a_mask_of_a_band("</VRTRasterBand>", "<MaskBand><VRTRasterBand dataType=\"Byte\"/></MaskBand></VRTRasterBand>")]
 #[case::without_places("DstRect", "Elsewhere")]
+#[case::two_places("<DstRect ", "<DstRect xOff=\"0\" yOff=\"0\" xSize=\"64\" ySize=\"48\"/><DstRect ")]
+#[case::two_bands("<SourceBand>1</SourceBand>", "<SourceBand>1</SourceBand><SourceBand>1</SourceBand>")]
+#[case::a_band_in_an_attribute("<SimpleSource>", "<SimpleSource SourceBand=\"1\">")]
+#[case::a_mask_in_unusual_words("</SimpleSource>", "<UseMaskBand>enabled</UseMaskBand></SimpleSource>")]
+#[case::a_nodata_value_of_unusual_words("</SimpleSource>", "<NODATA>-nan</NODATA></SimpleSource>")]
+#[case::colours_of_a_constant(
+    "</SimpleSource>",
+    "<ScaleRatio>0</ScaleRatio><ColorTableComponent>1</ColorTableComponent></SimpleSource>"
+)]
+#[case::complex_numbers("dataType=\"Byte\"", "dataType=\"CInt16\"")]
+#[case::short_floats("dataType=\"Byte\"", "dataType=\"Float16\"")]
 #[case::of_another_root("VRTDataset", "Dataset")]
 fn a_vrt_with_more_in_it_is_gdals(#[case] from: &str, #[case] to: &str) {
     let folder = Folder::new();
@@ -42,13 +53,29 @@ fn a_vrt_with_more_in_it_is_gdals(#[case] from: &str, #[case] to: &str) {
     assert_ne!(changed, text);
     let changed =
         if to.contains("<Kernel>") { changed.replace("SimpleSource", "KernelFilteredSource") } else { changed };
-    let changed = if to.contains("<Exponent>") { changed.replace("SimpleSource", "ComplexSource") } else { changed };
+    let of_complex = ["<Exponent>", "<UseMaskBand>", "<NODATA>", "<ScaleRatio>"];
+    let is_complex = of_complex.iter().any(|element| to.contains(element));
+    let changed = if is_complex { changed.replace("SimpleSource", "ComplexSource") } else { changed };
     let path = folder.write("it.vrt", &changed);
     if to == "Dataset" {
         assert!(open(&path).is_err());
         return;
     }
     let both = Both::open(&path, "gdal").unwrap();
+    assert_eq!(both.compare_windows(&mut fastrand::Rng::with_seed(1), 5), Ok(()));
+}
+
+#[rstest]
+#[case::a_nodata_value("<NoDataValue>255</NoDataValue>", "")]
+#[case::two_bands("", "<VRTRasterBand dataType=\"Byte\"/>")]
+fn a_mask_band_with_more_in_it_is_gdals(#[case] before: &str, #[case] behind: &str) {
+    let folder = Folder::new();
+    let vrt = Vrt::of(SIZE, [simple("u8.mask.a.tif")]).mask([simple("u8.mask.a.tif").at(5.0, 6.0).band("mask,1")]);
+    vrt.write(&folder, "it.vrt");
+    let start = "<MaskBand><VRTRasterBand dataType=\"Byte\">";
+    let text = vrt.text().replace(start, &format!("{start}{before}"));
+    let text = text.replace("</MaskBand>", &format!("{behind}</MaskBand>"));
+    let both = Both::open(&folder.write("it.vrt", &text), "gdal").unwrap();
     assert_eq!(both.compare_windows(&mut fastrand::Rng::with_seed(1), 5), Ok(()));
 }
 

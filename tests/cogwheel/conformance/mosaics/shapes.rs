@@ -7,8 +7,8 @@ use rstest::rstest;
 
 use super::super::same::Both;
 use super::vrts::{Part, SIZE, Vrt, complex, make, simple};
-use super::{NODATA, assert_same, wrong};
-use crate::support::made::Folder;
+use super::{NODATA, assert_same, assert_same_in, wrong};
+use crate::support::made::{Folder, Tiff};
 use crate::support::readers::{open, read};
 
 #[rstest]
@@ -103,6 +103,64 @@ fn a_source_between_pixels_shows_what_is_under_their_centres_in_any_window(
             assert_eq!(part.samples.value(index), pixels.samples.value(place), "{window:?}, {index}");
         }
     }
+}
+
+/// The overview whose pixels are up to a fifth larger than those wanted, or a tenth of a pixel more.
+#[rstest]
+fn a_shrunk_source_is_read_of_the_overview_that_gdal_takes(
+    #[values(1.5, 1.6, 1.7, 1.95, 2.0, 2.3, 3.2, 3.3, 3.5, 3.9, 4.0)] ratio: f64,
+) {
+    let folder = Folder::new();
+    let from = [0.0, 0.0, (64.0 * ratio).floor(), (60.0 * ratio).floor()];
+    let vrt = Vrt::of([64, 60], [simple("u8.large.ovr.tif").from(from).to([0.0, 0.0, 64.0, 60.0])]);
+    let path = vrt.write(&folder, "it.vrt");
+    let both = Both::open(&path, "mosaic").unwrap();
+    assert_eq!(both.compare_windows(&mut fastrand::Rng::with_seed(1), 0), Ok(()), "{}", vrt.text());
+}
+
+/// More of a file than is read at once, for few pixels: each is the one under its centre, whatever the window.
+#[rstest]
+#[case::by_a_whole_number(8.0)]
+#[case::by_something_else(6.3)]
+fn a_source_that_is_much_larger_is_read_exactly_in_any_window(#[case] ratio: f64) {
+    let folder = Folder::new();
+    let (path, options) = (folder.path("huge.tif"), &["COMPRESS=DEFLATE", "BLOCKXSIZE=256", "BLOCKYSIZE=256"]);
+    let tiff = Tiff { options, ..Tiff::new(&path, [1800, 1400], "EPSG:4326", [5.0, 50.0], 0.001) };
+    tiff.write(|x, y| ((x * 31 + y * 17 + x * y % 97) % 251) as u8);
+    let size = [1800.0, 1400.0].map(|side: f64| (side / ratio).floor());
+    let [from, to] = [size.map(|side| side * ratio), size].map(|[width, height]| [0.0, 0.0, width, height]);
+    let part = simple("u8.a.tif").from(from).to(to);
+    let text = Vrt::of(size.map(|side| side as usize), [part]).text();
+    let start = text.find("<SourceProperties").unwrap();
+    let end = start + text[start..].find("/>").unwrap() + 2;
+    let text = format!("{}{}", &text[..start], &text[end..]).replace("u8.a.tif", "huge.tif");
+    let both = Both { decimations: &[], ..Both::open(&folder.write("it.vrt", &text), "mosaic").unwrap() };
+    assert_eq!(both.compare_windows(&mut fastrand::Rng::with_seed(1), 20), Ok(()));
+}
+
+#[rstest]
+#[case::of_a_nodata_value(Vrt::new(SIZE).band("Byte", "<NoDataValue>9</NoDataValue>", [simple("u8.a.tif").at(20.0, 10.0)]))]
+#[case::of_a_mask(
+    Vrt::of(SIZE, [simple("u8.mask.a.tif").at(20.0, 10.0)]).mask([simple("u8.mask.a.tif").at(20.0, 10.0).band("mask,1")])
+)]
+fn the_gaps_of_a_vrt_that_says_what_they_are_are_for_who_looks_at_that(#[case] inner: Vrt) {
+    let folder = Folder::new();
+    inner.write(&folder, "inner.vrt");
+    assert_same_in(&folder, &Vrt::of([90, 80], [simple("inner.vrt").at(3.0, 4.0)]));
+}
+
+/// GDAL looks at the place on the Earth of what it shows, and of nothing else.
+#[rstest]
+#[case::with_one_source(Vrt::of(SIZE, [simple("u8.a.tif")]))]
+#[case::with_some(Vrt::of(SIZE, [simple("u8.a.tif"), simple("u8.b.tif").at(9.0, 9.0)]))]
+#[case::with_many(Vrt::of(SIZE, [simple("u8.a.tif")]).framed())]
+fn a_vrt_in_a_vrt_may_be_nowhere(#[case] inner: Vrt) {
+    let folder = Folder::new();
+    inner.write(&folder, "inner.vrt");
+    let text = inner.text();
+    let (start, end) = (text.find("<GeoTransform>").unwrap(), text.find("</GeoTransform>").unwrap());
+    folder.write("inner.vrt", &format!("{}{}", &text[..start], &text[end + "</GeoTransform>".len()..]));
+    assert_same_in(&folder, &Vrt::of([90, 80], [simple("inner.vrt").at(3.0, 4.0)]));
 }
 
 #[rstest]

@@ -72,6 +72,8 @@ fn cells_that_are_not_drawn_leave_what_is_below(
         "<NODATA>300</NODATA>",
         "<NODATA>7.0000001</NODATA>",
         "<NODATA>1.5</NODATA>",
+        "<NODATA>-0.5</NODATA>",
+        "<NODATA>255.5</NODATA>",
         "<NODATA>inf</NODATA>",
         "<NODATA>-3.4028235e38</NODATA>",
         "<NODATA>-1.7976931348623157e308</NODATA>",
