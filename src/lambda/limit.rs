@@ -6,9 +6,7 @@ use axum::http::response::Parts;
 use axum::response::{IntoResponse, Response};
 
 use crate::http::ApiError;
-
-/// Bytes of an invocation's answer ("Lambda quotas": 6 MB, of which 4 MiB and a half are left for what is base64).
-const MOST_BYTES: usize = 6_291_556;
+use crate::zonal::travel::MOST_CARRIED_BYTES;
 
 /// What is kept free for the status and the headers.
 const HEADERS_BYTES: usize = 16 << 10;
@@ -21,7 +19,7 @@ pub async fn fitting(response: Response) -> Response {
         Err(error) => return ApiError::Internal { cause: error.to_string() }.into_response(),
     };
     let size = travelling(&parts, &body);
-    if size > MOST_BYTES - HEADERS_BYTES {
+    if size > MOST_CARRIED_BYTES - HEADERS_BYTES {
         return refusal(parts, size);
     }
     Response::from_parts(parts, Body::from(body))
@@ -53,7 +51,7 @@ fn escaped(byte: u8) -> usize {
 /// The error, with what the layers around the router have added for whoever called.
 fn refusal(mut parts: Parts, size: usize) -> Response {
     let detail = format!(
-        "the answer has {size} bytes on its way, and Lambda carries {MOST_BYTES}: ask for less (a smaller tile or area, \
+        "the answer has {size} bytes on its way, and Lambda carries {MOST_CARRIED_BYTES}: ask for less (a smaller tile or area, \
          more min_cells, simplify), with Accept-Encoding: gzip, or through a function whose answers are streamed"
     );
     let error = ApiError::TooLarge { detail }.into_response();

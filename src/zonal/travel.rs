@@ -22,7 +22,8 @@ const ZSTD_LEVEL: i32 = 1;
 /// What an envelope may hold, unpacked: a million values, or the regions of a chunk of noise.
 const MOST_BYTES: usize = 256 << 20;
 
-/// What an invocation can carry, each way: 6 MB.
+/// What an invocation of Lambda can carry, each way ("Lambda quotas": 6 MB, of which 4 MiB and a half are left for what is
+/// base64).
 pub const MOST_CARRIED_BYTES: usize = 6_291_556;
 
 /// A request or a result on its way.

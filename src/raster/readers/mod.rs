@@ -72,7 +72,7 @@ impl Readers {
     /// The text of a VRT that the reader of mosaics knows all of.
     async fn mosaic(&self, snapshot: &Arc<Snapshot>, origin: &str) -> Result<Option<mosaic::Text>, RasterError> {
         let path = origin.split_once('?').map_or(origin, |(path, _)| path);
-        if !path.to_ascii_lowercase().ends_with(".vrt") {
+        if !vrt::is_vrt(path) {
             return Ok(None);
         }
         mosaic::Text::read(self, snapshot, origin).await

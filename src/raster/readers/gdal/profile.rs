@@ -13,7 +13,7 @@ use super::files::Files;
 use super::tags::Tags;
 use super::{Frame, Role, coverage, ffi, vrt, vsi};
 use crate::geo::{Affine, Crs};
-use crate::raster::readers::vrt::plain;
+use crate::raster::readers::vrt::{is_vrt, plain};
 use crate::raster::{Band, BandMask, DataType, Level, LonLatBounds, Profile, RasterError, Rgba};
 
 /// Describes an open dataset, and names its files; `crs` overrides its own.
@@ -224,8 +224,7 @@ fn files(origin: &str, opened: &Opened, beyond: &[String]) -> Vec<String> {
     let mut index = 0;
     while let Some(file) = all.get(index).cloned() {
         index += 1;
-        let is_vrt = file.to_ascii_lowercase().ends_with(".vrt");
-        if is_vrt && visited.len() < MOST_VRTS && visited.insert(plain(&file)) {
+        if is_vrt(&file) && visited.len() < MOST_VRTS && visited.insert(plain(&file)) {
             let inner = Opened::open(&file).map(|opened| ffi::file_list(opened.dataset()));
             all.extend(inner.into_iter().flatten().skip(1));
         }

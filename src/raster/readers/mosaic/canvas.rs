@@ -1,6 +1,6 @@
 //! What a window of a mosaic is drawn on, source by source.
 
-use super::sampling::{Axis, Sampling, View};
+use super::sampling::{Sampling, View};
 use super::values::{Hidden, Precision, Values};
 use super::vrt::{Edges, Origin};
 use crate::each_samples;
@@ -128,7 +128,7 @@ fn copy_rows<T: Sample>(from: &[T], to: &mut Samples, piece: &Piece<'_>, planes:
     let Sampling { cols, rows, .. } = piece.sampling;
     let length = cols.to.len() * planes;
     for (index, row) in rows.to.clone().enumerate() {
-        let start = pick(rows, index) * piece.pixels.width * planes;
+        let start = rows.pick(index) * piece.pixels.width * planes;
         let at = (row * width + cols.to.start) * planes;
         to[at..at + length].copy_from_slice(&from[start..start + length]);
     }
@@ -152,15 +152,11 @@ fn keep_values<T: Sample>(
 fn each_pixel(piece: &Piece<'_>, width: usize, mut call: impl FnMut(usize, usize)) {
     let Sampling { cols, rows, .. } = piece.sampling;
     for (row_index, row) in rows.to.clone().enumerate() {
-        let start = pick(rows, row_index) * piece.pixels.width;
+        let start = rows.pick(row_index) * piece.pixels.width;
         for (col_index, col) in cols.to.clone().enumerate() {
-            call(start + pick(cols, col_index), row * width + col);
+            call(start + cols.pick(col_index), row * width + col);
         }
     }
-}
-
-fn pick(axis: &Axis, index: usize) -> usize {
-    axis.picks.as_ref().map_or(index, |picks| picks[index])
 }
 
 fn value_at(piece: &Piece<'_>, stroke: Stroke, pixel: usize) -> f64 {

@@ -121,19 +121,23 @@ impl Sampling {
 }
 
 impl Axis {
+    /// Which of the pixels that are read becomes a pixel of the window.
+    pub fn pick(&self, index: usize) -> usize {
+        self.picks.as_ref().map_or(index, |picks| picks[index])
+    }
+
     /// Parts of it, of up to `most` pixels of the file each, or one that is wanted.
     fn parts(&self, most: usize) -> Vec<Self> {
-        let pick = |index: usize| self.picks.as_ref().map_or(index, |picks| picks[index]);
         let (mut parts, mut start) = (Vec::new(), 0);
         while start < self.to.len() {
-            let first = pick(start);
-            let count = (start..self.to.len()).take_while(|index| pick(*index) - first < most).count();
+            let first = self.pick(start);
+            let count = (start..self.to.len()).take_while(|index| self.pick(*index) - first < most).count();
             let end = start + count;
             let picks = self.picks.as_ref().map(|picks| picks[start..end].iter().map(|pick| pick - first).collect());
             parts.push(Self {
                 to: self.to.start + start..self.to.start + end,
                 first: self.first + first,
-                count: pick(end - 1) + 1 - first,
+                count: self.pick(end - 1) + 1 - first,
                 picks,
             });
             start = end;
@@ -143,11 +147,13 @@ impl Axis {
 }
 
 /// The level of a file that GDAL reads for pixels of this size, in pixels of the file.
-#[expect(clippy::cast_precision_loss, reason = "raster sizes are far below 2^52")]
 fn level(px: [f64; 2], file: &Profile) -> usize {
     let most = px[0].min(px[1]) * LARGER + LARGER_BY;
-    let factor = |level: &Level| (file.width as f64 / level.width as f64).min(file.height as f64 / level.height as f64);
-    (1..file.levels.len()).rev().find(|level| factor(&file.levels[*level]) < most).unwrap_or(0)
+    let fits = |level: &usize| {
+        let [x, y] = file.level_scale(*level);
+        x.min(y) < most
+    };
+    (1..file.levels.len()).rev().find(fits).unwrap_or(0)
 }
 
 /// Pixels along one axis, of the view and of the file.
